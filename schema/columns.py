@@ -1,0 +1,143 @@
+"""The one table of stored flow columns.
+
+DDL, insert order, migrations, `flowkeep decode` output, filter fields and `docs/columns.md` are derived from it. A new
+stored field is one row here and one row in `decoders/elements.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+
+VERSION = 1
+"""Version of the stored schema; a database that carries a higher one is refused."""
+
+FLOW_TYPES = ("unknown", "netflow5", "netflow9", "ipfix", "sflow")
+DIRECTIONS = ("unknown", "ingress", "egress", "internal", "transit")
+MAX_LABELS = 10
+"""MPLS label stack entries kept per flow: mplsTopLabelStackSection (70) to mplsLabelStackSection10 (79)."""
+
+
+class Kind(StrEnum):
+    """How a column's NumPy values are to be read; it decides the JSON form and the ClickHouse encoding."""
+
+    UINT = "uint"  # unsigned integer, shape (n,)
+    TIME = "time"  # int64 milliseconds since the Unix epoch, UTC, shape (n,); 0 = absent
+    ADDRESS = "address"  # uint8, shape (n, 16), network order, IPv4 mapped (::ffff:0:0/96); all zero = absent
+    MAC = "mac"  # uint64, the 48 bits of the address, shape (n,)
+    ENUM = "enum"  # uint8 index into Column.names, shape (n,)
+    SYMBOL = "symbol"  # a schema.batch.Symbols: int32 codes into a list of strings
+    LABELS = "labels"  # uint32, shape (n, MAX_LABELS): 24-bit label stack entries (RFC 3032) less TTL, 0 = none
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One stored column: its name, its NumPy and its ClickHouse side, and what it means.
+
+    `dtype` is the native NumPy dtype of one value, `unit` is for people (empty where there is none), `category` is the
+    disclosure category under which a privacy notice names it, `names` are an enum's values in code order.
+    """
+
+    name: str
+    kind: Kind
+    dtype: str
+    clickhouse: str
+    codec: str
+    unit: str
+    category: str
+    doc: str
+    names: tuple[str, ...] = ()
+
+    @property
+    def width(self) -> int:
+        """Length of the inner axis of the column's arrays, 0 for one-dimensional ones."""
+        return {Kind.ADDRESS: 16, Kind.LABELS: MAX_LABELS}.get(self.kind, 0)
+
+    def zeros(self, rows: int) -> npt.NDArray[np.generic]:
+        """Return an array of `rows` absent values (not for symbols)."""
+        return np.zeros((rows, self.width) if self.width else rows, self.dtype)
+
+
+def _uint(name: str, bits: int, category: str, doc: str, unit: str = "", codec: str = "ZSTD(1)") -> Column:
+    return Column(name, Kind.UINT, f"u{bits // 8}", f"UInt{bits}", codec, unit, category, doc)
+
+
+def _time(name: str, codec: str, doc: str) -> Column:
+    return Column(name, Kind.TIME, "i8", "DateTime64(3, 'UTC')", codec, "ms", "time", doc)
+
+
+def _address(name: str, category: str, doc: str) -> Column:
+    return Column(name, Kind.ADDRESS, "u1", "IPv6", "ZSTD(1)", "", category, doc)
+
+
+def _mac(name: str, doc: str) -> Column:
+    return Column(name, Kind.MAC, "u8", "UInt64", "ZSTD(1)", "", "link_layer", doc)
+
+
+def _enum(name: str, names: tuple[str, ...], category: str, doc: str) -> Column:
+    values = ", ".join(f"'{value}' = {code}" for code, value in enumerate(names))
+    return Column(name, Kind.ENUM, "u1", f"Enum8({values})", "ZSTD(1)", "", category, doc, names)
+
+
+def _symbol(name: str, doc: str) -> Column:
+    return Column(name, Kind.SYMBOL, "i4", "LowCardinality(String)", "ZSTD(1)", "", "attribution", doc)
+
+
+FLOW_COLUMNS: tuple[Column, ...] = (
+    _time("time_received", "DoubleDelta, ZSTD(1)", "When the collector received the datagram, by the collector's own "
+          "clock. Partitions and expiry go by it."),
+    _time("flow_start", "Delta, ZSTD(1)", "First packet of the flow, by the exporter's clock. For sFlow, which carries "
+          "no times, the time received."),
+    _time("flow_end", "Delta, ZSTD(1)", "Last packet of the flow, by the exporter's clock."),
+    _enum("flow_type", FLOW_TYPES, "device", "Protocol that carried the flow."),
+    _address("exporter", "device", "Source address of the export; for sFlow the agent address in the datagram."),
+    _uint("observation_domain", 32, "device", "IPFIX observation domain, NetFlow v9 source id, NetFlow v5 engine "
+          "type << 8 | engine id, sFlow sub-agent id."),
+    _uint("sampling_rate", 32, "device", "One of how many packets was sampled: 0 = unknown, 1 = unsampled. `bytes` and "
+          "`packets` are as exported; multiply once, when querying.", "1:n"),
+    _address("src_addr", "addresses", "Source address of the flow."),
+    _address("dst_addr", "addresses", "Destination address of the flow."),
+    _address("next_hop", "routing", "Next-hop router (IANA 15, 62)."),
+    _uint("src_port", 16, "ports", "Source transport port; 0 for ICMP."),
+    _uint("dst_port", 16, "ports", "Destination transport port; 0 for ICMP."),
+    _uint("proto", 8, "protocol", "IP protocol number (IANA 4)."),
+    _uint("tcp_flags", 16, "protocol", "TCP control bits seen (IANA 6)."),
+    _uint("tos", 8, "protocol", "IPv4 type of service or IPv6 traffic class (IANA 5)."),
+    _uint("icmp_type", 8, "protocol", "ICMP or ICMPv6 type."),
+    _uint("icmp_code", 8, "protocol", "ICMP or ICMPv6 code."),
+    _uint("bytes", 64, "volume", "Octets from the IP header on, as exported, not scaled by sampling.", "octets",
+          "T64, ZSTD(1)"),
+    _uint("packets", 64, "volume", "Packets, as exported, not scaled by sampling.", "packets", "T64, ZSTD(1)"),
+    _uint("frame_length", 32, "volume", "Length of the sampled frame on the wire (sFlow frame_length), 0 elsewhere.",
+          "octets"),
+    _uint("in_if", 32, "device", "SNMP index of the input interface; 0 = unknown or none."),
+    _uint("out_if", 32, "device", "SNMP index of the output interface; 0 = unknown or none."),
+    _uint("src_as", 32, "routing", "Source AS number, origin or peer as the exporter is set."),
+    _uint("dst_as", 32, "routing", "Destination AS number, origin or peer as the exporter is set."),
+    _uint("src_mask", 8, "routing", "Source prefix length.", "bits"),
+    _uint("dst_mask", 8, "routing", "Destination prefix length.", "bits"),
+    _uint("src_vlan", 16, "link_layer", "VLAN id on input."),
+    _uint("dst_vlan", 16, "link_layer", "VLAN id on output."),
+    _mac("src_mac", "Source MAC address."),
+    _mac("dst_mac", "Destination MAC address."),
+    _uint("forwarding_status", 8, "device", "forwardingStatus (IANA 89): status in the top two bits, reason below."),
+    _uint("flow_direction", 8, "device", "flowDirection (IANA 61): 0 = ingress or absent, 1 = egress."),
+    Column("mpls_labels", Kind.LABELS, "u4", "Array(UInt32)", "ZSTD(1)", "", "routing", "MPLS labels from the top of "
+           "the stack down (IANA 70 to 79), 20 bits each."),
+    _address("post_nat_src_addr", "translation", "Source address after translation (IANA 225, 281)."),
+    _address("post_nat_dst_addr", "translation", "Destination address after translation (IANA 226, 282)."),
+    _uint("post_nat_src_port", 16, "translation", "Source port after translation (IANA 227)."),
+    _uint("post_nat_dst_port", 16, "translation", "Destination port after translation (IANA 228)."),
+    _uint("firewall_event", 8, "protocol", "firewallEvent (IANA 233): 0 = none, 1 created, 2 deleted, 3 denied, "
+          "4 alert, 5 update."),
+    _symbol("src_tenant", "Tenant that held the source address at the flow's time; `unassigned` where nobody did."),
+    _symbol("dst_tenant", "Tenant that held the destination address at the flow's time."),
+    _enum("direction", DIRECTIONS, "attribution", "Seen from the tenants: ingress (to one), egress (from one), internal "
+          "(both ends are tenants), transit (neither is)."),
+    _symbol("retention_class", "Retention class of the flow: which age the policy gives it."),
+)
+
+BY_NAME: dict[str, Column] = {column.name: column for column in FLOW_COLUMNS}

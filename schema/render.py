@@ -1,0 +1,67 @@
+"""Flows as text: JSON-ready rows, and the forms of addresses, times and MACs that every output shares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv6Address
+from typing import Any
+
+from schema.batch import Array, Flows
+from schema.columns import FLOW_COLUMNS, Column, Kind
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def address_text(octets: bytes) -> str:
+    """Return 16 octets as text: dotted quad for IPv4-mapped ones, RFC 5952 otherwise; an absent address is `::`."""
+    address = IPv6Address(octets)
+    return str(address.ipv4_mapped or address)
+
+
+def time_text(milliseconds: int) -> str:
+    """Return milliseconds since the epoch as RFC 3339 UTC with milliseconds; what no calendar holds reads as the epoch."""
+    try:
+        moment = _EPOCH + timedelta(milliseconds=milliseconds)
+    except OverflowError:
+        moment = _EPOCH
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+
+
+def mac_text(value: int) -> str:
+    """Return a MAC address as six hex octets with colons."""
+    return value.to_bytes(8, "big")[2:].hex(":")
+
+
+def _labels(entries: list[int]) -> list[int]:
+    return [entry >> 4 for entry in entries if entry]
+
+
+def _renderer(column: Column) -> Callable[[Array], list[Any]]:
+    match column.kind:
+        case Kind.ADDRESS:
+            return lambda values: [address_text(row.tobytes()) for row in values]
+        case Kind.TIME:
+            return lambda values: [time_text(value) for value in values.tolist()]
+        case Kind.MAC:
+            return lambda values: [mac_text(value) for value in values.tolist()]
+        case Kind.ENUM:
+            return lambda values: [column.names[value] for value in values.tolist()]
+        case Kind.LABELS:
+            return lambda values: [_labels(row) for row in values.tolist()]
+        case _:
+            return lambda values: values.tolist()
+
+
+def rows(flows: Flows) -> Iterator[dict[str, Any]]:
+    """Yield each flow as a dict in the order of `FLOW_COLUMNS`; absent symbols are empty strings."""
+    rendered: list[list[Any]] = []
+    for column in FLOW_COLUMNS:
+        if column.kind is Kind.SYMBOL:
+            symbols = flows.symbols.get(column.name)
+            rendered.append([symbols.names[code] for code in symbols.codes.tolist()] if symbols else [""] * flows.rows)
+        else:
+            rendered.append(_renderer(column)(flows.column(column.name)))
+    names = [column.name for column in FLOW_COLUMNS]
+    for values in zip(*rendered, strict=True):
+        yield dict(zip(names, values, strict=True))
