@@ -1,0 +1,8 @@
+"""NetFlow v5/v9, IPFIX and sFlow v5: a block of datagrams in, columns of flows out. Pure: no socket, clock or log."""
+
+from decoders.block import Datagrams, Decoded
+from decoders.decode import decode
+from decoders.limits import Limits
+from decoders.state import State
+
+__all__ = ["Datagrams", "Decoded", "Limits", "State", "decode"]

@@ -1,0 +1,126 @@
+"""Big-endian reads at many positions of one buffer at once, and walks over length-prefixed items.
+
+Positions are int64 arrays; the caller has checked that they lie inside the buffer.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+import numpy.typing as npt
+
+Data = npt.NDArray[np.uint8]
+Positions = npt.NDArray[np.int64]
+
+_NARROW = 32
+"""Below this many walks at once, plain Python is cheaper than array operations on so few elements."""
+
+
+def u8(data: Data, at: Positions) -> Positions:
+    """Return the octets at `at` as int64."""
+    return data[at].astype(np.int64)
+
+
+def u16(data: Data, at: Positions) -> Positions:
+    """Return the big-endian 16-bit values at `at` as int64."""
+    return u8(data, at) << 8 | data[at + 1]
+
+
+def u32(data: Data, at: Positions) -> Positions:
+    """Return the big-endian 32-bit values at `at` as int64."""
+    return u16(data, at) << 16 | u16(data, at + 2)
+
+
+class Form(Enum):
+    """How an item begins: tag and length, as two 16-bit or two 32-bit words."""
+
+    SET = 4  # id, length with this header (RFC 3954 section 5.2, RFC 7011 section 3.3.2)
+    XDR = 8  # data format, length without this header (sFlow v5, sample_record and flow_record)
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """Items found by a walk, in the order of the buffer; all int64 (n,).
+
+    `owner` indexes the walks, `tag` is the item's id or data format, `start` and `end` bound its body.
+    """
+
+    owner: Positions
+    tag: Positions
+    start: Positions
+    end: Positions
+
+    def where(self, mask: npt.NDArray[np.bool_]) -> Items:
+        """Return the items that `mask` picks."""
+        return Items(self.owner[mask], self.tag[mask], self.start[mask], self.end[mask])
+
+
+def walk(data: Data, starts: Positions, ends: Positions, form: Form, most: Positions | None = None) -> tuple[Items, int]:
+    """Walk the items of each region [start, end), at most `most[i]` in region i, all regions in step.
+
+    Return the items, and how many walks ended at an item whose length lies. What is too short for an item's header, and
+    a set with id and length zero, is padding. Each item takes at least its header, so a walk is linear in its region.
+    """
+    owner = np.flatnonzero(ends - starts >= form.value)
+    position, end = starts[owner], ends[owner]
+    left = most[owner] if most is not None else np.full(len(owner), np.iinfo(np.int64).max)
+    found: list[tuple[Positions, Positions, Positions, Positions]] = []
+    broken = 0
+    while len(owner) >= _NARROW:
+        tag, body, stop = _item(data, position, form)
+        whole = (stop >= body) & (stop <= end) & (left > 0)
+        padding = (left <= 0) | ((tag == 0) & (stop == position) & (form is Form.SET))
+        broken += int(np.count_nonzero(~whole & ~padding))
+        found.append((owner[whole], tag[whole], body[whole], stop[whole]))
+        go = whole & (end - stop >= form.value)
+        owner, position, end, left = owner[go], stop[go], end[go], left[go] - 1
+    for walker in range(len(owner)):
+        items, lies = _walk_one(data, int(position[walker]), int(end[walker]), form, int(left[walker]))
+        broken += lies
+        if items:
+            tag, body, stop = np.array(items, np.int64).T
+            found.append((np.full(len(items), owner[walker]), tag, body, stop))
+    if not found:
+        none = np.zeros(0, np.int64)
+        return Items(none, none, none, none), broken
+    columns = [np.concatenate(parts) for parts in zip(*found, strict=True)]
+    order = np.argsort(columns[2], kind="stable")
+    return Items(*(column[order] for column in columns)), broken
+
+
+def _item(data: Data, position: Positions, form: Form) -> tuple[Positions, Positions, Positions]:
+    """Return tag, body start and body end of the items at `position`."""
+    body = position + form.value
+    if form is Form.SET:
+        return u16(data, position), body, position + u16(data, position + 2)
+    return u32(data, position), body, body + u32(data, position + 4)
+
+
+def _walk_one(data: Data, position: int, end: int, form: Form, left: int) -> tuple[list[tuple[int, int, int]], bool]:
+    """Walk one region in plain Python; return (tag, body start, body end) rows and whether an item's length lied."""
+    layout, counted = (struct.Struct(">HH"), 0) if form is Form.SET else (struct.Struct(">II"), form.value)
+    view = memoryview(data)
+    items: list[tuple[int, int, int]] = []
+    while left > 0 and end - position >= form.value:
+        tag, length = layout.unpack_from(view, position)
+        body, stop = position + form.value, position + counted + length
+        if not body <= stop <= end:
+            return items, not (form is Form.SET and tag == 0 and length == 0)
+        items.append((tag, body, stop))
+        position, left = stop, left - 1
+    return items, False
+
+
+def gather(data: Data, starts: Positions, ends: Positions) -> npt.NDArray[np.uint8]:
+    """Return the octets of all regions [start, end), joined."""
+    view = memoryview(data)
+    joined = b"".join([view[start:end] for start, end in zip(starts.tolist(), ends.tolist(), strict=True)])
+    return np.frombuffer(joined, np.uint8)
+
+
+def octets(data: Data, at: Positions, width: int) -> npt.NDArray[np.uint8]:
+    """Return the `width` octets at each position, uint8 of shape (n, width)."""
+    return data[at[:, None] + np.arange(width)]

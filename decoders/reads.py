@@ -1,0 +1,87 @@
+"""Whole columns from the octets of one field in many records.
+
+Octets come as uint8 of shape (n, length), the last axis contiguous; values go into `out`, a column's array of n rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from decoders.elements import Read
+from schema.batch import Array, map_v4
+
+Octets = npt.NDArray[np.uint8]
+_NTP_EPOCH = 2_208_988_800  # seconds from 1900 to 1970
+_NTP_ERA = 2**32
+
+
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """An exporter's clocks, one value a record: `export`, int64 ms since 1970; `uptime`, uint32 ms, at that moment;
+    `known`, False where the exporter has not told its uptime."""
+
+    export: npt.NDArray[np.int64]
+    uptime: npt.NDArray[np.uint32]
+    known: npt.NDArray[np.bool_]
+
+
+def uint(octets: Octets) -> Array:
+    """Return big-endian unsigned integers of 1 to 8 octets (reduced-size encoding, RFC 7011 section 6.2)."""
+    length = octets.shape[1]
+    if length == 1:
+        return octets[:, 0]
+    if length in (2, 4, 8):
+        return octets.view(f">u{length}")[:, 0]
+    padded = np.zeros((len(octets), 8), np.uint8)
+    padded[:, 8 - length :] = octets
+    return padded.view(">u8")[:, 0]
+
+
+def read(octets: Octets, how: Read, clocks: Clocks, out: Array) -> None:
+    """Read a field into `out`; a value too large for its column is no value: zero."""
+    match how:
+        case Read.UINT | Read.LABEL | Read.MAC:
+            _narrow(uint(octets), out)
+        case Read.ADDRESS4:
+            map_v4(octets, out)
+        case Read.ADDRESS6:
+            out[:] = octets
+        case Read.SECONDS:
+            np.multiply(uint(octets), 1000, out=out, casting="unsafe")
+        case Read.MILLISECONDS:
+            out[:] = uint(octets)
+        case Read.UPTIME:
+            # signed 32-bit distance: right across the wrap at 49.7 days, and for stamps a little in the future
+            since = (clocks.uptime - uint(octets).astype(np.uint32)).view(np.int32)
+            np.subtract(clocks.export, since, out=out)
+            if not clocks.known.all():
+                out[~clocks.known] = 0
+        case Read.BEFORE_EXPORT:
+            np.subtract(clocks.export, uint(octets).astype(np.int64) // 1000, out=out)
+        case Read.NTP:
+            _ntp(uint(octets), out)
+
+
+def _narrow(values: Array, out: Array) -> None:
+    out[:] = values
+    if values.dtype.itemsize > out.dtype.itemsize:
+        out[values > np.iinfo(out.dtype).max] = 0
+
+
+def _ntp(stamps: Array, out: Array) -> None:
+    stamps = stamps.astype(np.uint64)
+    seconds = (stamps >> np.uint64(32)).astype(np.int64)
+    fraction = (stamps & np.uint64(0xFFFFFFFF)).astype(np.int64)
+    seconds += np.where(seconds < _NTP_ERA // 2, _NTP_ERA, 0)  # the era that begins in 2036 (RFC 5905 section 6)
+    out[:] = np.where(stamps == 0, 0, (seconds - _NTP_EPOCH) * 1000 + (fraction * 1000 >> 32))
+
+
+def absent(values: Array) -> npt.NDArray[np.bool_]:
+    """Return where a column has no value: zero, or for addresses `::`, and 0.0.0.0 mapped."""
+    if values.ndim == 1:
+        return np.equal(values, 0)
+    words = np.ascontiguousarray(values).view(np.uint32)
+    return np.equal(words[:, 0] | words[:, 1] | words[:, 3], 0)

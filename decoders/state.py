@@ -1,0 +1,75 @@
+"""What the decoders remember between blocks, and its form on disk."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from decoders.layout import Field, Template, compile_layout
+from decoders.sampling import Samplers, Stream
+from decoders.sequence import Sequences
+from decoders.templates import Key, Templates
+
+FORMAT = 1
+
+
+class State:
+    """Templates, samplers, start times and sequence numbers of every exporter."""
+
+    def __init__(self) -> None:
+        self.templates = Templates()
+        self.samplers = Samplers()
+        self.sequences = Sequences()
+        self.started: dict[Stream, int] = {}
+        """systemInitTimeMilliseconds (IANA 160) by stream, ms since 1970."""
+        self._starts = 0
+
+    @property
+    def revision(self) -> int:
+        """Grows with every change that a restart must not forget (sequence numbers it may)."""
+        return self.templates.revision + self.samplers.revision + self._starts
+
+    def learn_start(self, stream: Stream, started: int) -> None:
+        """Keep when an exporter's uptime began, ms since 1970."""
+        self._starts += self.started.get(stream) != started
+        self.started[stream] = started
+
+    def dump(self) -> dict[str, Any]:
+        """Return all but the sequence numbers as a JSON-ready value."""
+        return {
+            "format": FORMAT,
+            "templates": [
+                [key.exporter.hex(), *key[1:], layout.template.scopes, [list(field) for field in layout.template.fields]]
+                for key, layout in self.templates.by_key.items()
+            ],
+            "plain": [[*_flat(stream), rate] for stream, rate in self.samplers.plain.items()],
+            "by_sampler": [[*_flat(stream), list(known.items())] for stream, known in self.samplers.by_sampler.items()],
+            "by_interface": [
+                [*_flat(stream), list(known.items())] for stream, known in self.samplers.by_interface.items()
+            ],
+            "started": [[*_flat(stream), at] for stream, at in self.started.items()],
+        }
+
+    @classmethod
+    def load(cls, saved: dict[str, Any]) -> State:
+        """Return the state that `dump` gave; an empty one for another format."""
+        state = cls()
+        if saved.get("format") != FORMAT:
+            return state
+        for exporter, version, domain, id_, scopes, fields in saved["templates"]:
+            key = Key(bytes.fromhex(exporter), version, domain, id_)
+            template = Template(tuple(Field(*field) for field in fields), scopes)
+            state.templates.by_key[key] = compile_layout(template)
+            state.templates.per_exporter[key.exporter] += 1
+        state.samplers.plain = {_stream(row): row[3] for row in saved["plain"]}
+        state.samplers.by_sampler = {_stream(row): dict(row[3]) for row in saved["by_sampler"]}
+        state.samplers.by_interface = {_stream(row): dict(row[3]) for row in saved["by_interface"]}
+        state.started = {_stream(row): row[3] for row in saved["started"]}
+        return state
+
+
+def _flat(stream: Stream) -> tuple[str, int, int]:
+    return stream.exporter.hex(), stream.version, stream.domain
+
+
+def _stream(row: list[Any]) -> Stream:
+    return Stream(bytes.fromhex(row[0]), row[1], row[2])
