@@ -102,5 +102,5 @@ def _interface_name(record: _Record, stream: Stream, time_received: int, limits:
 
 def _text(octets: bytes, limits: Limits) -> str:
     """Return a string of an exporter's up to its first NUL: valid UTF-8, printable, of bounded length."""
-    text = octets.split(b"\\0", 1)[0][: limits.name_length].decode("utf-8", "replace")
-    return "".join(character if character.isprintable() else "\\N{REPLACEMENT CHARACTER}" for character in text)
+    text = octets.split(b"\0", 1)[0][: limits.name_length].decode("utf-8", "replace")
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)

@@ -50,7 +50,8 @@ def read(octets: Octets, how: Read, clocks: Clocks, out: Array) -> None:
         case Read.ADDRESS6:
             out[:] = octets
         case Read.SECONDS:
-            np.multiply(uint(octets), 1000, out=out, casting="unsafe")
+            out[:] = uint(octets)
+            out *= 1000
         case Read.MILLISECONDS:
             out[:] = uint(octets)
         case Read.UPTIME:

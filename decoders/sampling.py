@@ -62,7 +62,7 @@ def rate_of(figures: Mapping[int, int]) -> int:
 
 def rates_in_records(columns: Mapping[int, Array]) -> npt.NDArray[np.int64]:
     """Return `rate_of` for columns of figures, by element id; int64 of the records' shape."""
-    figures = {id_: np.minimum(values, 2**32 - 1).astype(np.int64) for id_, values in columns.items()}
+    figures = {id_: np.minimum(values.astype(np.uint64), 2**32 - 1).astype(np.int64) for id_, values in columns.items()}
     rate = np.zeros(len(next(iter(figures.values()))), np.int64)
     for chosen, of in ((309, 310), (305, 306)):
         if chosen in figures:

@@ -1,0 +1,1 @@
+"""A small provider to try Flowkeep on: synthetic exporters, real exporters, traffic, allocations."""

@@ -1,0 +1,1 @@
+"""Questions about flows: the filter language and the reports, as parameterised SQL. Pure."""

@@ -1,0 +1,1 @@
+"""How long flows are kept: the policy, the plan of what is due, the guard, and the purge."""

@@ -1,0 +1,1 @@
+"""Whose address it was: allocations, their compilation to ranges, and the attribution of flows."""

@@ -1,0 +1,146 @@
+"""`flowkeep flows`, `top` and `sql`: questions to the stored flows."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from ipaddress import IPv4Address, IPv6Address
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from cli.options import ConfigOption, JsonOption, configuration, print_json
+from query import timespan
+from query.filter import parse
+from query.reports import TOP_COLUMNS, flows_report, parse_statistic, top_report
+from query.sql import Sql
+from schema.columns import BY_NAME
+from schema.render import mac_text
+from settings.config import Config
+from settings.errors import ConfigError
+from storage.client import connect
+
+_LINE = ("time_received", "flow_start", "proto", "src_addr", "src_port", "dst_addr", "dst_port", "packets", "bytes",
+         "sampling_rate", "src_tenant", "dst_tenant", "direction")  # fmt: skip
+_EVERYTHING_SINCE = datetime(1970, 1, 1, tzinfo=UTC)
+
+Filter = Annotated[list[str] | None, typer.Argument(help="A filter in nfdump's language.", show_default=False)]
+Last = Annotated[str | None, typer.Option("--last", help="How far back: 90s, 30m, 2h, 7d.", show_default=False)]
+Window = Annotated[
+    str | None, typer.Option("-t", "--time", help="2026/11/20.14:00-15:00, ISO 8601, or a start.", show_default=False)
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.command()(flows)
+    app.command()(top)
+    app.command()(sql)
+
+
+def flows(
+    filter: Filter = None,
+    last: Last = None,
+    window: Window = None,
+    limit: Annotated[int, typer.Option("-n", "--limit", help="At most so many flows, the newest.")] = 20,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the newest flows that a filter selects, over all that is stored unless a time is given."""
+    loaded = configuration(config)
+    since, until = _span(last, window)
+    columns = tuple(BY_NAME) if as_json else _LINE
+    report = flows_report(parse(" ".join(filter or []), _exporters(loaded)), since, until, limit, columns)
+    found = _rows(loaded, report, columns)
+    if as_json:
+        for row in found:
+            print_json(row)
+        return
+    _print_table(columns, found)
+
+
+def top(
+    filter: Filter = None,
+    statistic: Annotated[str, typer.Option("-s", "--statistic", help="As nfdump's: srcip/bytes.")] = "srcip/bytes",
+    n: Annotated[int, typer.Option("-n", help="How many.")] = 10,
+    last: Last = None,
+    window: Window = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Rank addresses, ports, tenants and the like; volumes are scaled by the sampling rate."""
+    loaded = configuration(config)
+    since, until = _span(last, window)
+    report = top_report(*parse_statistic(statistic), parse(" ".join(filter or []), _exporters(loaded)), since, until, n)
+    found = _rows(loaded, report, TOP_COLUMNS)
+    if as_json:
+        for row in found:
+            print_json(row)
+        return
+    _print_table(TOP_COLUMNS, found)
+    unknown = sum(row["unknown_sampling"] for row in found)
+    if unknown:
+        print(f"{unknown:,} of these flows came without a sampling rate and count as unsampled", file=sys.stderr)
+
+
+def sql(
+    statement: Annotated[str, typer.Argument(help="A SELECT on the stored tables.", show_default=False)],
+    config: ConfigOption = None,
+    names: Annotated[bool, typer.Option("--names", help="Print the columns' names first.")] = False,
+) -> None:
+    """Run a read-only query and print tab-separated rows."""
+    loaded = configuration(config)
+    with connect(loaded.storage, loaded.data_dir, "query") as client:
+        sys.stdout.write(client.text(statement, names))
+
+
+def _span(last: str | None, window: str | None) -> tuple[datetime, datetime]:
+    now = datetime.now(UTC)
+    if last and window:
+        raise ConfigError("give --last or --time, not both")
+    if not last and not window:
+        return _EVERYTHING_SINCE, now
+    span = timespan.last(last, now) if last else timespan.window(window or "", now)
+    return span.since, span.until
+
+
+def _exporters(config: Config) -> dict[str, tuple[Any, ...]]:
+    """Return the configured exporters' prefixes by name, for `exporter NAME` in filters."""
+    named: dict[str, tuple[Any, ...]] = {}
+    for exporter in config.exporters:
+        named[exporter.name] = (*named.get(exporter.name, ()), exporter.prefix)
+    return named
+
+
+def _rows(config: Config, report: Sql, columns: tuple[str, ...]) -> list[dict[str, Any]]:
+    with connect(config.storage, config.data_dir, "query") as client:
+        result = client.query(report.text, report.parameters)
+    return [{name: _shown(name, value) for name, value in zip(columns, row, strict=True)} for row in result.rows]
+
+
+def _shown(name: str, value: Any) -> Any:
+    """Return a value of ClickHouse's as people read it, in the form of `flowkeep decode`."""
+    if isinstance(value, IPv6Address):
+        return str(value.ipv4_mapped or value)
+    if isinstance(value, IPv4Address):
+        return str(value)
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    if name in ("src_mac", "dst_mac"):
+        return mac_text(value)
+    return value
+
+
+def _print_table(columns: tuple[str, ...], found: list[dict[str, Any]]) -> None:
+    table = Table(box=None, header_style="bold")
+    for name in columns:
+        table.add_column(name, justify="right" if name in _COUNTED else "left", no_wrap=True)
+    for row in found:
+        table.add_row(*(f"{row[name]:,}" if name in _COUNTED else str(row[name]) for name in columns))
+    console = Console(highlight=False)
+    Console(highlight=False, width=None if console.is_terminal else 250).print(table)
+
+
+_COUNTED = frozenset({"flows", "packets", "bytes", "sampling_rate", "unknown_sampling"})

@@ -1,0 +1,51 @@
+"""Ties the files of tenants and policy to the running collector: what it attributes by, and what the database enforces."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from retention.policy import Policy, load_policy
+from settings.config import Config, Embedded
+from storage.audit import with_audit
+from storage.client import connect
+from storage.ddl import wanted
+from storage.upgrade import upgrade
+from tenants.allocations import Allocations, load_allocations
+from tenants.attribute import Attributor
+
+
+class FileSources:
+    """The configured files; `collector.daemon.Sources`."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._policy: Policy | None = None
+
+    def files(self) -> list[Path]:
+        """Return the allocations' and the policy's file."""
+        return [self._config.tenants, self._config.retention]
+
+    def load(self) -> tuple[Attributor, int]:
+        """Read both files and check them against each other."""
+        policy, allocations = read(self._config)
+        attributor = Attributor(allocations, policy)
+        self._policy = policy
+        return attributor, len(allocations)
+
+    def enforce(self) -> None:
+        """Bring the tables to this version's schema, and the TTL to the policy."""
+        if self._policy is not None:
+            schema = wanted(self._policy.ttl_days())
+            if isinstance(self._config.storage, Embedded):  # whose own logs end with its process
+                schema = with_audit(schema)
+            with connect(self._config.storage, self._config.data_dir, "admin") as admin:
+                upgrade(admin, schema)
+
+
+def read(config: Config) -> tuple[Policy, Allocations]:
+    """Return policy and allocations; ConfigError with every fault, also of classes that the policy does not have."""
+    policy = load_policy(config.retention, os.environ)
+    allocations = load_allocations(config.tenants)
+    policy.check_classes(allocations)
+    return policy, allocations

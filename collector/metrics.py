@@ -1,0 +1,98 @@
+"""Every metric of the collector, an attribute of one object; the books of `flowkeep status` are read from it.
+
+Names follow prometheus.io/docs/practices/naming. Label values come from configuration and closed lists, never from a
+packet.
+"""
+
+from __future__ import annotations
+
+from collections import Counter as Tallies
+from collections.abc import Mapping
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from decoders.faults import Fault
+
+_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+
+class Metrics:
+    """Counters and gauges in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        registry = self.registry
+
+        def counter(name: str, text: str, *labels: str) -> Counter:
+            return Counter(f"flowkeep_{name}", text, labels, registry=registry)
+
+        def gauge(name: str, text: str, *labels: str) -> Gauge:
+            return Gauge(f"flowkeep_{name}", text, labels, registry=registry)
+
+        self.datagrams_received = counter("datagrams_received_total", "Datagrams received, or found in the journal at start.")
+        self.datagrams_replayed = counter("datagrams_replayed_total", "Datagrams found in the journal at start.")
+        self.datagrams_decoded = counter("datagrams_decoded_total", "Datagrams whose protocol header was sound.")
+        self.octets_received = counter("datagram_octets_received_total", "Octets of the datagrams received.")
+        self.exporter_datagrams = counter("exporter_datagrams_total", "Datagrams by exporter, as configured.", "exporter")
+        self.faults = counter("faults_total", "What could not be decoded, each reason in its own unit.", "reason", "unit")
+        self.records_decoded = counter("records_decoded_total", "Flows decoded.", "flow_type")
+        self.records_stored = counter("records_stored_total", "Flows that ClickHouse acknowledged.")
+        self.records_dropped = counter("records_dropped_total", "Flows decoded but not stored.", "reason")
+        self.sampling_unknown = counter("sampling_unknown_records_total", "Flows whose sampling rate is not known.")
+        self.sequence_gaps = counter("sequence_gaps_total", "Places where an exporter's numbering skipped ahead.")
+        self.templates_received = counter("templates_received_total", "Template definitions received.")
+        self.option_records = counter("option_records_total", "Options data records received.")
+        self.counter_samples = counter("counter_samples_total", "sFlow counter samples received.")
+        self.templates = gauge("templates", "Templates in force.")
+        self.insert_seconds = Histogram(
+            "flowkeep_clickhouse_insert_seconds", "Time of one insert.", buckets=_SECONDS, registry=registry
+        )
+        self.insert_retries = counter("clickhouse_insert_retries_total", "Inserts that had to be tried again.")
+        self.journal_octets = gauge("journal_bytes", "Octets of the journal on disk.")
+        self.journal_backlog = gauge("journal_backlog_datagrams", "Datagrams in the journal that are not stored yet.")
+        self.lag_seconds = gauge("lag_seconds", "Age of the oldest datagram that is not stored yet.")
+        self.socket_drops = gauge("socket_drops", "Datagrams the kernel dropped for want of buffer.", "listener")
+        self.allocations = gauge("allocations", "Allocations in force.")
+        self.reloads = counter("reloads_total", "Reloads of allocations and policy.", "result")
+        self.reload_failed = gauge("reload_failed", "1 while the files on disk are not valid and older ones are in force.")
+        self.restarts = counter("process_restarts_total", "Processes of ours that ended and were started again.", "process")
+
+    def count_faults(self, faults: Mapping[Fault, int]) -> None:
+        """Add counts of faults."""
+        for fault, count in faults.items():
+            self.faults.labels(fault.value, fault.unit).inc(count)
+
+    def books(self) -> dict[str, Any]:
+        """Return the account of every datagram and every flow since `flowkeep run` began.
+
+        `received` = `datagrams_decoded` + faults of the unit datagram + `waiting`; `decoded` = `stored` + `dropped`.
+        """
+        faults, units = _by_label(self.faults), Tallies[str]()
+        for fault, count in faults.items():
+            units[Fault(fault).unit] += count
+        return {
+            "received": _value(self.datagrams_received),
+            "replayed": _value(self.datagrams_replayed),
+            "datagrams_decoded": _value(self.datagrams_decoded),
+            "datagrams_faulty": units["datagram"],
+            "waiting": _value(self.journal_backlog),
+            "decoded": sum(_by_label(self.records_decoded).values()),
+            "flow_types": _by_label(self.records_decoded),
+            "stored": _value(self.records_stored),
+            "dropped": _by_label(self.records_dropped),
+            "faults": faults,
+            "kernel_drops": sum(_by_label(self.socket_drops).values()),
+            "journal_bytes": _value(self.journal_octets),
+            "lag_seconds": round(self.lag_seconds._value.get(), 3),
+        }
+
+
+def _value(metric: Counter | Gauge) -> int:
+    return int(metric._value.get())
+
+
+def _by_label(metric: Counter | Gauge) -> dict[str, int]:
+    """Return a metric's values by its first label, those that are not zero."""
+    values = {str(labels[0]): int(child._value.get()) for labels, child in list(metric._metrics.items())}
+    return {name: value for name, value in values.items() if value}

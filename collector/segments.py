@@ -1,0 +1,98 @@
+"""Journal segments on disk: files of raw datagrams, mapped into memory, written by the receiver alone.
+
+A segment is a page of header, an index with a fixed row for each datagram, and the datagrams' octets. A datagram is in
+the journal once the header's count includes it; the page cache keeps it whatever happens to any process. Standard
+library only, because the receiver is a process that does nothing else.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import struct
+from pathlib import Path
+
+MAGIC = int.from_bytes(b"FLOWKEEP", "little")
+FORMAT = 1
+PAGE = 4096
+LARGEST_DATAGRAM = 65536
+SUFFIX = ".segment"
+
+ROW = struct.Struct("=q16sQIHHHxxxxxx")
+"""time_received in ms, exporter, offset into the data, length, source port, allow-list entry, listener."""
+
+_SMALLEST_MEAN = 192
+"""Octets a datagram on average, below which a segment's index is full before its data is."""
+
+_MAGIC, _FORMAT, _ROWS, _SIZE, _COUNT, _SEALED = range(6)
+
+
+def path_of(directory: Path, number: int) -> Path:
+    """Return the file of segment `number`."""
+    return directory / f"{number:012d}{SUFFIX}"
+
+
+def numbers(directory: Path) -> list[int]:
+    """Return the numbers of the segments in `directory`, in order."""
+    return sorted(int(path.stem) for path in directory.glob(f"*{SUFFIX}") if path.stem.isdigit())
+
+
+class Segment:
+    """One mapped segment; `rows` datagrams and `size` octets fit in it."""
+
+    def __init__(self, path: Path, writable: bool) -> None:
+        self.path = path
+        mode = (os.O_RDWR, mmap.PROT_READ | mmap.PROT_WRITE) if writable else (os.O_RDONLY, mmap.PROT_READ)
+        descriptor = os.open(path, mode[0])
+        try:
+            self.map = mmap.mmap(descriptor, 0, prot=mode[1])
+        finally:
+            os.close(descriptor)
+        self._header = memoryview(self.map)[:PAGE].cast("Q")
+        if self._header[_MAGIC] != MAGIC or self._header[_FORMAT] != FORMAT:
+            raise ValueError(f"{path} is not a journal segment of this version")
+        self.rows, self.size = self._header[_ROWS], self._header[_SIZE]
+        self.index_at = PAGE
+        self.data_at = data_start(self.rows)
+
+    @classmethod
+    def create(cls, directory: Path, number: int, size: int) -> Segment:
+        """Make a segment for `size` octets with all its room on disk; OSError (ENOSPC) where there is none."""
+        rows = max(size // _SMALLEST_MEAN, 16)
+        path = path_of(directory, number)
+        unborn = path.with_suffix(".new")
+        descriptor = os.open(unborn, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
+        try:
+            # A hole in a mapped file that cannot be filled kills the process (SIGBUS): take the room now.
+            os.posix_fallocate(descriptor, 0, data_start(rows) + size)
+            os.pwrite(descriptor, struct.pack("=6Q", MAGIC, FORMAT, rows, size, 0, 0), 0)
+        except OSError:
+            unborn.unlink()
+            raise
+        finally:
+            os.close(descriptor)
+        unborn.rename(path)
+        return cls(path, writable=True)
+
+    @property
+    def count(self) -> int:
+        """How many datagrams are in the segment."""
+        return self._header[_COUNT]
+
+    @count.setter
+    def count(self, value: int) -> None:
+        self._header[_COUNT] = value
+
+    @property
+    def sealed(self) -> bool:
+        """Whether nothing more will be written."""
+        return bool(self._header[_SEALED])
+
+    def seal(self) -> None:
+        """Say that nothing more will be written."""
+        self._header[_SEALED] = 1
+
+
+def data_start(rows: int) -> int:
+    """Return where the octets begin in a segment with an index of `rows` rows: at the next page."""
+    return (PAGE + rows * ROW.size + PAGE - 1) // PAGE * PAGE

@@ -1,0 +1,36 @@
+"""Counters that the receiver process shares with the daemon: a page of 64-bit words in a mapped file."""
+
+from __future__ import annotations
+
+import mmap
+import os
+from enum import IntEnum
+from pathlib import Path
+
+_SIZE = 4096
+
+
+class Count(IntEnum):
+    """What the receiver counts, since `flowkeep run` began."""
+
+    RECEIVED = 0
+    OCTETS = 1
+    REFUSED = 2
+    JOURNAL_FULL = 3
+
+
+class Tally:
+    """The shared counters; one process adds, others read."""
+
+    def __init__(self, path: Path, fresh: bool = False) -> None:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            if fresh:
+                os.ftruncate(descriptor, 0)
+            os.posix_fallocate(descriptor, 0, _SIZE)
+            self.words = memoryview(mmap.mmap(descriptor, _SIZE)).cast("Q")
+        finally:
+            os.close(descriptor)
+
+    def __getitem__(self, count: Count) -> int:
+        return self.words[count]

@@ -1,0 +1,153 @@
+"""A filter's tree as a ClickHouse condition with server-side placeholders.
+
+Nothing the user typed enters the SQL text: values go to `parameters`, the text is made of column names from
+`schema.columns`, operators and placeholders.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv6Address
+from typing import TypeAlias
+
+from query.expression import (
+    ADDRESSES,
+    NAMES,
+    NUMBERS,
+    And,
+    Compare,
+    End,
+    Everything,
+    Family,
+    Field,
+    Flags,
+    Listed,
+    Named,
+    Network,
+    Node,
+    Not,
+    Or,
+    Within,
+)
+from schema.columns import BY_NAME
+from settings.errors import ConfigError
+
+MAX_PARAMETERS = 900
+"""Parameters of one query; ClickHouse reads requests of 1000 fields (http_max_fields). A list of hosts is one."""
+
+Address: TypeAlias = IPv4Address | IPv6Address
+
+_FAMILY: dict[int, list[tuple[Address, Address]]] = {
+    4: [(IPv4Address(0), IPv4Address(2**32 - 1))],
+    6: [
+        (IPv6Address(1), IPv6Address("::fffe:ffff:ffff")),
+        (IPv6Address("::1:0:0:0"), IPv6Address(2**128 - 1)),
+    ],
+}
+"""The ranges of the addresses of each IP version; all zero is an absent one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sql:
+    """SQL with placeholders such as {p0:UInt16}, and the values of its parameters: int, str, or lists of them."""
+
+    text: str
+    parameters: dict[str, object]
+
+
+@dataclass(slots=True)
+class Parameters:
+    """The parameters of one query as it is built; each is named once, by its turn."""
+
+    values: dict[str, object] = field(default_factory=dict)
+
+    def add(self, value: object, clickhouse: str) -> str:
+        """Keep `value` and return its placeholder, typed as `clickhouse`."""
+        name = f"p{len(self.values)}"
+        self.values[name] = value
+        return f"{{{name}:{clickhouse}}}"
+
+
+def condition(node: Node, parameters: Parameters) -> str:
+    """Return the condition that `node` is, adding its values to `parameters`; ConfigError where they get too many."""
+    text = _condition(node, parameters, negated=False)
+    if len(parameters.values) > MAX_PARAMETERS:
+        raise ConfigError("filter: has too many conditions; put hosts and ports in lists, such as 'port in [80 443]', "
+                          "and join neighbouring prefixes")  # fmt: skip
+    return text
+
+
+def _condition(node: Node, parameters: Parameters, *, negated: bool) -> str:
+    match node:
+        case Everything():
+            return "1"
+        case Not(operand):
+            return f"NOT ({_condition(operand, parameters, negated=not negated)})"
+        case And(operands):
+            return _joined(" AND ", (_condition(operand, parameters, negated=negated) for operand in operands))
+        case Or(operands):
+            return _joined(" OR ", (_condition(operand, parameters, negated=negated) for operand in operands))
+        case Flags(mask):
+            bits = parameters.add(mask, _type(NUMBERS["flags"]))
+            test = "> 0" if negated else f"= {bits}"
+            return _ended(NUMBERS["flags"], End.EITHER, lambda column: f"bitAnd({column}, {bits}) {test}")
+        case Family(version):
+            return _ended(
+                ADDRESSES["ip"], End.EITHER, _any_of(_between(*bounds, parameters) for bounds in _FAMILY[version])
+            )
+        case Within(name, networks, end):
+            return _ended(ADDRESSES[name], end, _any_of(_places(networks, parameters)))
+        case Compare(name, comparator, value, end):
+            placeholder = parameters.add(value, _type(NUMBERS[name]))
+            return _ended(NUMBERS[name], end, _any_of([f"{comparator} {placeholder}"]))
+        case Listed(name, values, end):
+            placeholder = parameters.add(list(values), f"Array({_type(NUMBERS[name])})")
+            return _ended(NUMBERS[name], end, _any_of([f"IN {placeholder}"]))
+        case Named(name, value, end):
+            return _ended(NAMES[name], end, _any_of([f"= {parameters.add(value, 'String')}"]))
+
+
+def _joined(operator: str, conditions: Iterable[str]) -> str:
+    parts = list(conditions)
+    return parts[0] if len(parts) == 1 else f"({operator.join(parts)})"
+
+
+def _any_of(comparisons: Iterable[str]) -> Callable[[str], str]:
+    """Return the test of a column that one of `comparisons`, each an operator with its right side, holds."""
+    kept = list(comparisons)
+    return lambda column: _joined(" OR ", (f"{column} {comparison}" for comparison in kept))
+
+
+def _ended(of: Field, end: End, test: Callable[[str], str]) -> str:
+    """Return `test` on the columns of the field's `end`, and that the protocol is one that has the field."""
+    columns = {End.SOURCE: of.columns[:1], End.DESTINATION: of.columns[-1:]}.get(end, of.columns)
+    text = _joined(" AND " if end is End.BOTH else " OR ", map(test, columns))
+    if not of.protocols:
+        return text
+    return f"({_joined(' OR ', (f'proto = {number}' for number in of.protocols))} AND {text})"
+
+
+def _type(of: Field) -> str:
+    return BY_NAME[of.columns[0]].clickhouse
+
+
+def _places(networks: tuple[Network, ...], parameters: Parameters) -> Iterator[str]:
+    """Yield a comparison for the hosts among `networks`, by equality, which bloom filters serve, and one a prefix."""
+    hosts = [_mapped(network[0]) for network in networks if network.num_addresses == 1]
+    if len(hosts) == 1:
+        yield f"= {parameters.add(hosts[0], 'IPv6')}"
+    elif hosts:
+        yield f"IN {parameters.add(hosts, 'Array(IPv6)')}"
+    for network in networks:
+        if network.num_addresses > 1:
+            yield _between(network[0], network[-1], parameters)
+
+
+def _between(low: Address, high: Address, parameters: Parameters) -> str:
+    return f"BETWEEN {parameters.add(_mapped(low), 'IPv6')} AND {parameters.add(_mapped(high), 'IPv6')}"
+
+
+def _mapped(address: Address) -> str:
+    """Return the address as the columns hold it, IPv4 mapped into IPv6 (RFC 4291 section 2.5.5.2)."""
+    return f"::ffff:{address}" if isinstance(address, IPv4Address) else str(address)

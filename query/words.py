@@ -1,0 +1,161 @@
+"""The words of the filter language: which kind each is, and how a fault in a filter is shown to its writer."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Iterator
+from ipaddress import ip_address, ip_network
+
+from lark import Token
+from lark.lark import PostLex
+
+from query.expression import PROTOCOLS
+from settings.errors import ConfigError
+
+MAX_NESTING = 32
+"""Brackets and nots that may be open at once."""
+
+COMPARATORS = {"eq": "=", "==": "=", "=": "=", "lt": "<", "<": "<", "gt": ">", ">": ">"}
+COMPARATORS |= {"le": "<=", "<=": "<=", "ge": ">=", ">=": ">="}
+
+KEYWORDS = {
+    "and": "_AND",
+    "or": "_OR",
+    "not": "_NOT",
+    "any": "_ANY",
+    "ipv4": "FAMILY",
+    "ipv6": "FAMILY",
+    "inet": "FAMILY",
+    "inet6": "FAMILY",
+    "src": "_SRC",
+    "dst": "_DST",
+    "in": "_IN",
+    "out": "_OUT",
+    "ip": "_IP",
+    "host": "_IP",
+    "net": "_NET",
+    "next": "_NEXT",
+    "exporter": "_EXPORTER",
+    "icmp-type": "ICMP",
+    "icmp-code": "ICMP",
+}
+KEYWORDS |= {
+    word: word.upper()
+    for word in (
+        "proto", "port", "as", "vlan", "if", "tos", "bytes", "packets", "flags", "tenant", "class", "direction", "type"
+    )
+}  # fmt: skip
+KEYWORDS |= dict.fromkeys(PROTOCOLS, "PROTOCOL")
+
+_SYMBOLS = {"&&": "_AND", "||": "_OR", "!": "_NOT"}
+_NUMBER = re.compile(r"[0-9]{1,20}[kmgt]?|0x[0-9a-f]{1,16}", re.IGNORECASE)
+_SHOWN = {
+    "NUMBER": "a number",
+    "ADDRESS": "an address",
+    "PREFIX": "a prefix",
+    "NAME": "a name",
+    "PROTOCOL": "a protocol",
+    "COMPARATOR": "a comparison",
+    "LPAR": "'('",
+    "RPAR": "')'",
+    "LSQB": "'['",
+    "RSQB": "']'",
+    "COMMA": "','",
+    "$END": "the end",
+}
+_WIDTH = 100
+
+
+class Mistake(Exception):  # noqa: N818 - inside the package only; a person sees the ConfigError made of it
+    """`problem` with the characters of the filter from `start` up to `end`."""
+
+    def __init__(self, problem: str, start: int, end: int) -> None:
+        super().__init__(problem)
+        self.problem, self.start, self.end = problem, start, end
+
+    @classmethod
+    def at(cls, token: Token, problem: str) -> Mistake:
+        """Return the mistake of `token`."""
+        return cls(problem, token.start_pos or 0, token.end_pos or 0)
+
+    def shown(self, text: str) -> ConfigError:
+        """Return the error for people: the problem, the line of the filter `text` it is in, and a caret under it."""
+        begin = text.rfind("\n", 0, self.start) + 1
+        line = text[begin:].split("\n", 1)[0]
+        column = self.start - begin
+        shift = max(0, column - _WIDTH // 2)
+        visible = "".join(char if char.isprintable() else " " for char in line[shift : shift + _WIDTH])
+        length = max(1, min(self.end, begin + len(line)) - self.start)
+        caret = " " * (column - shift) + "^" + "~" * min(length - 1, _WIDTH // 2 - 1)
+        return ConfigError(f"filter: {self.problem}\n  {visible}\n  {caret}")
+
+
+class Kinds(PostLex):
+    """Gives every word and symbol its kind on its way from the lexer to the parser, and bounds the nesting."""
+
+    always_accept = ("WORD", "SYMBOL")
+
+    def process(self, stream: Iterator[Token]) -> Iterator[Token]:
+        """Yield the tokens of `stream` by kind; Mistake where brackets and nots nest deeper than MAX_NESTING."""
+        depth = nots = 0
+        for token in stream:
+            kind = _kind(token)
+            depth += {"LPAR": 1, "RPAR": -1}.get(kind, 0)
+            nots = nots + 1 if kind == "_NOT" else 0
+            if depth + nots > MAX_NESTING:
+                raise Mistake.at(token, f"brackets and nots are nested more than {MAX_NESTING} deep")
+            yield Token.new_borrow_pos(kind, token.value, token)
+
+
+def _kind(token: Token) -> str:
+    word = token.lower()
+    if token.type == "SYMBOL":
+        return _SYMBOLS.get(word, "COMPARATOR")
+    if token.type != "WORD":
+        return token.type
+    if word in KEYWORDS:
+        return KEYWORDS[word]
+    if word in COMPARATORS:
+        return "COMPARATOR"
+    if _NUMBER.fullmatch(word):
+        return "NUMBER"
+    return _place(word)
+
+
+def _place(word: str) -> str:
+    try:
+        ip_network(word, strict=False) if "/" in word else ip_address(word)
+    except ValueError:
+        return "NAME"
+    return "PREFIX" if "/" in word else "ADDRESS"
+
+
+def unexpected(token: Token, accepted: Iterable[str]) -> str:
+    """Return what is wrong with `token` where the parser would have taken the kinds `accepted`."""
+    kinds = set(accepted)
+    words = sorted(word for word, kind in KEYWORDS.items() if kind in kinds)
+    found = "the filter ends" if token.type == "$END" else f"found '{shortened(token)}'"
+    expected = _expected(kinds, words)
+    if token.lower() in KEYWORDS and "QUOTED" in kinds:
+        return f'expected {expected}, {found}; a name that is a word of the language needs quotes: "{token}"'
+    return f"expected {expected}, {found}{nearest(token, words)}"
+
+
+def _expected(kinds: set[str], words: list[str]) -> str:
+    if "_ANY" in kinds:
+        return "a condition such as 'src ip 192.0.2.1' or 'dst port 443'"
+    parts = [_SHOWN[kind] for kind in _SHOWN if kind in kinds]
+    parts = [f"'{word}'" for word in words if KEYWORDS[word] not in _SHOWN] + parts
+    return " or ".join(filter(None, (", ".join(parts[:-1]), parts[-1])))
+
+
+def shortened(word: str) -> str:
+    """Return `word` as a message may show it."""
+    return word if len(word) <= _WIDTH // 2 else f"{word[: _WIDTH // 2]}..."
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return the hint with which of `known` was perhaps meant by `word`, empty if none comes near."""
+    near = difflib.get_close_matches(word.lower(), list(known), 1)
+    return f"; did you mean '{near[0]}'?" if near else ""

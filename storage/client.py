@@ -1,0 +1,215 @@
+"""The one door to ClickHouse, embedded or not: SQL and inserts over HTTP as one of our four users.
+
+Nothing else imports clickhouse-connect. Its exceptions leave here as `UnreachableError` or `DatabaseRefusalError`.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import clickhouse_connect
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from settings.config import Embedded, Server
+from settings.errors import RefusalError, UnreachableError, UserError
+from storage.node_files import NodeFiles
+from storage.users import LOOPBACK, user_name
+
+_CONNECT_SECONDS = 5
+_ANSWER_SECONDS = 300
+_PREFIX = re.compile(r"^.*?Code: \d+\. DB::\w*Exception: ", re.DOTALL)
+_TRAILER = re.compile(r"\s*\(version \d.*$", re.DOTALL)
+logging.getLogger("clickhouse_connect").setLevel(logging.CRITICAL)  # it logs errors that it also raises
+
+# The same statement may succeed later, with nothing changed but the server's load, disk or neighbours.
+_PASSING = {
+    24: "CANNOT_WRITE_TO_OSTREAM",
+    74: "CANNOT_READ_FROM_FILE_DESCRIPTOR",
+    75: "CANNOT_WRITE_TO_FILE_DESCRIPTOR",
+    159: "TIMEOUT_EXCEEDED",
+    160: "TOO_SLOW",
+    173: "CANNOT_ALLOCATE_MEMORY",
+    201: "QUOTA_EXCEEDED",
+    202: "TOO_MANY_SIMULTANEOUS_QUERIES",
+    209: "SOCKET_TIMEOUT",
+    210: "NETWORK_ERROR",
+    236: "ABORTED",
+    241: "MEMORY_LIMIT_EXCEEDED",
+    242: "TABLE_IS_READ_ONLY",
+    243: "NOT_ENOUGH_SPACE",
+    252: "TOO_MANY_PARTS",
+    279: "ALL_CONNECTION_TRIES_FAILED",
+    285: "TOO_FEW_LIVE_REPLICAS",
+    319: "UNKNOWN_STATUS_OF_INSERT",
+    394: "QUERY_WAS_CANCELLED",
+    425: "SYSTEM_ERROR",
+    439: "CANNOT_SCHEDULE_TASK",
+    473: "DEADLOCK_AVOIDED",
+    745: "SERVER_OVERLOADED",
+    999: "KEEPER_EXCEPTION",
+    1000: "POCO_EXCEPTION",
+    1001: "STD_EXCEPTION",
+}
+
+
+class DatabaseRefusalError(RefusalError):
+    """ClickHouse said no; `code` is its error number (0 if it gave none)."""
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def is_retryable(error: UserError) -> bool:
+    """Say whether the same request may succeed later, with nothing changed but the server's state."""
+    if isinstance(error, DatabaseRefusalError):
+        return error.code in _PASSING
+    return isinstance(error, UnreachableError)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Rows of an answer: addresses as `ipaddress` objects, times as aware datetimes."""
+
+    columns: list[str]
+    rows: list[tuple[Any, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Endpoint:
+    """Where a client goes and as whom; `remedy` is what a person can do when nobody answers there."""
+
+    scheme: str
+    host: str
+    port: int
+    user: str
+    password: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.host}:{self.port}"
+
+
+def connect(storage: Embedded | Server, data_dir: Path, role: str) -> Client:
+    """Return a client in our database as `role` (one of `storage.users.ROLES`).
+
+    UnreachableError if nobody answers, DatabaseRefusalError if the password is refused.
+    """
+    return Client(_endpoint(storage, data_dir, role), storage.database)
+
+
+def _endpoint(storage: Embedded | Server, data_dir: Path, role: str) -> _Endpoint:
+    if isinstance(storage, Server):
+        url = urlsplit(storage.url)
+        port = url.port or (8443 if url.scheme == "https" else 8123)
+        password = str(getattr(storage.passwords, role))
+        remedy = "check 'storage.url' in the configuration"
+        return _Endpoint(url.scheme, url.hostname or "", port, user_name(role), password, remedy)
+    files = NodeFiles.of(data_dir)
+    state = files.state()
+    remedy = "start it with `flowkeep run`"
+    if state is None:
+        raise UnreachableError(f"no ClickHouse is running on {data_dir}; {remedy}")
+    return _Endpoint("http", LOOPBACK, state.http_port, user_name(role), files.passwords()[role], remedy)
+
+
+class Client:
+    """A connection pool; may be shared by threads. Use `connect` to make one, and close it."""
+
+    def __init__(self, endpoint: _Endpoint, database: str) -> None:
+        self._endpoint = endpoint
+        self.database = database
+        with self._errors():
+            self._http = clickhouse_connect.get_client(
+                interface=endpoint.scheme,
+                host=endpoint.host,
+                port=endpoint.port,
+                username=endpoint.user,
+                password=endpoint.password,
+                compress=False,
+                connect_timeout=_CONNECT_SECONDS,
+                send_receive_timeout=_ANSWER_SECONDS,
+                client_name="flowkeep",
+                tz_mode="aware",
+                autogenerate_session_id=False,  # a session would allow one query at a time
+                dedicated_pool=True,
+                show_clickhouse_errors=True,
+            )
+        # Set only now: the driver's own first queries would fail while the database does not exist yet.
+        self._http.database = database
+
+    def query(self, sql: str, parameters: Mapping[str, object] | None = None) -> Result:
+        """Run one SELECT; `parameters` fill its `{name:Type}` placeholders on the server."""
+        with self._errors():
+            result = self._http.query(sql, parameters=dict(parameters) if parameters else None)
+        return Result(list(result.column_names), list(result.result_rows))
+
+    def text(self, sql: str, names: bool = False) -> str:
+        """Return the answer to any one statement as tab-separated text, or in the statement's own FORMAT.
+
+        `names` asks for a first line with the columns' names; a FORMAT then counts for nothing.
+        """
+        headers = {"X-ClickHouse-Format": "TabSeparatedWithNames"} if names else None
+        with self._errors():
+            answer = self._http.raw_query(sql, transport_settings=headers)
+        return str(answer, "utf-8", "replace")
+
+    def command(self, sql: str) -> None:
+        """Run one statement that answers nothing (DDL, ALTER, SYSTEM)."""
+        with self._errors():
+            self._http.command(sql)
+
+    def create_database(self) -> None:
+        """Make our database if it does not exist yet."""
+        with self._errors():
+            self._http.command(f"CREATE DATABASE IF NOT EXISTS `{self.database}`", use_database=False)
+
+    def insert(self, table: str, columns: Sequence[str], payload: bytes, token: str) -> None:
+        """Insert one Native block; a second block with the same `token` is dropped by the server.
+
+        Returns when the rows are in the table. After an error (`is_retryable` tells which kind) they may or may not be
+        in, and a replay with the same token is safe.
+        """
+        settings = {"insert_deduplication_token": token, "async_insert": 0}
+        with self._errors():
+            self._http.raw_insert(table, list(columns), payload, settings=settings, fmt="Native")
+
+    def close(self) -> None:
+        """Close the pool's connections."""
+        self._http.close()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except ClickHouseError as error:
+            code = getattr(error, "code", None)
+            if code is not None:
+                raise DatabaseRefusalError(f"ClickHouse refused: {_one_line(str(error))}", code) from None
+            where = f"ClickHouse at {self._endpoint} does not answer ({_cause(error)})"
+            raise UnreachableError(f"{where}; {self._endpoint.remedy}") from None
+
+
+def _one_line(message: str) -> str:
+    """Strip ClickHouse's prefix, version and line breaks from a server message."""
+    return " ".join(_TRAILER.sub("", _PREFIX.sub("", message)).split())
+
+
+def _cause(error: BaseException) -> str:
+    """Return the innermost reason, such as 'Connection refused', of a driver's chain of exceptions."""
+    while error.__cause__ or error.__context__:
+        error = error.__cause__ or error.__context__ or error
+    return getattr(error, "strerror", None) or _one_line(str(error))

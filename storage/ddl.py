@@ -1,0 +1,179 @@
+"""The tables we want, as data, and the SQL that makes them. Pure.
+
+Layout of `flows`: docs/decisions and the measurements behind it say why the hour, the tenants and then the addresses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from schema.columns import FLOW_COLUMNS, VERSION
+
+FLOWS = "flows"
+_DEDUPLICATION_WINDOW = 100_000
+"""Block ids remembered per table for insert tokens: one per partition that an insert touches."""
+
+
+RECALCULATE = (("materialize_ttl_recalculate_only", 1),)
+"""Makes MODIFY TTL give existing parts their new expiry without rewriting them; deleting is left to TTL merges."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One column as ClickHouse describes it; `codec` and `comment` may be empty."""
+
+    name: str
+    type: str
+    codec: str = ""
+    comment: str = ""
+
+    @property
+    def sql(self) -> str:
+        """The column's definition."""
+        codec = f" CODEC({self.codec})" if self.codec else ""
+        comment = f" COMMENT {literal(self.comment)}" if self.comment else ""
+        return f"`{self.name}` {self.type}{codec}{comment}"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One table; expressions are as ClickHouse prints them, so that wanted and observed ones compare as text."""
+
+    name: str
+    fields: tuple[Field, ...]
+    order_by: str
+    partition_by: str = ""
+    primary_key: str = ""
+    engine: str = "MergeTree"
+    ttl: str = ""
+    indexes: tuple[str, ...] = ()
+    settings: tuple[tuple[str, int], ...] = ()
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A materialized view that carries rows on into a table."""
+
+    name: str
+    target: str
+    select: str
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """All that a database of ours holds, and its version."""
+
+    version: int
+    tables: tuple[Table, ...]
+    views: tuple[View, ...] = ()
+
+
+def literal(text: str) -> str:
+    """Return `text` as an SQL string literal."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def create_table(table: Table) -> str:
+    """Return the CREATE TABLE statement."""
+    clauses = {
+        "ENGINE =": table.engine,
+        "PARTITION BY": table.partition_by,
+        "PRIMARY KEY": _tuple(table.primary_key),
+        "ORDER BY": _tuple(table.order_by),
+        "TTL": table.ttl,
+        "SETTINGS": ", ".join(f"{name} = {value}" for name, value in table.settings),
+        "COMMENT": table.comment and literal(table.comment),
+    }
+    body = ", ".join([*(field.sql for field in table.fields), *table.indexes])
+    tail = " ".join(f"{word} {text}" for word, text in clauses.items() if text)
+    return f"CREATE TABLE IF NOT EXISTS `{table.name}` ({body}) {tail}"
+
+
+def _tuple(key: str) -> str:
+    """Return a key's expressions in the brackets that ClickHouse wants around several, and prints around one."""
+    return f"({key})" if ", " in key else key
+
+
+def create_view(view: View) -> str:
+    """Return the CREATE MATERIALIZED VIEW statement."""
+    return f"CREATE MATERIALIZED VIEW IF NOT EXISTS `{view.name}` TO `{view.target}` AS {view.select}"
+
+
+def version_comment(version: int) -> str:
+    """Return the comment by which the flows table carries the schema's version."""
+    return f"flowkeep schema {version}"
+
+
+def flows_ttl(days: Mapping[str, int]) -> str:
+    """Return the flows table's TTL: `days` by retention class. A class it does not name is kept longest of all.
+
+    One unconditional expression and no WHERE: rules with conditions have left rows for ever in some releases.
+    """
+    branches = ", ".join(f"retention_class = {literal(name)}, {days[name]}" for name in sorted(days))
+    return f"time_received + toIntervalDay(multiIf({branches}, {max(days.values())}))"
+
+
+def wanted(ttl_days: Mapping[str, int]) -> Schema:
+    """Return the schema of this version; `ttl_days` gives the days that ClickHouse itself keeps each class."""
+    return Schema(VERSION, (replace(_FLOWS, ttl=flows_ttl(ttl_days)), *_SMALL))
+
+
+_SORT = "toStartOfHour(time_received), src_tenant, dst_tenant, src_addr, dst_addr"
+
+_FLOWS = Table(
+    FLOWS,
+    tuple(Field(column.name, column.clickhouse, column.codec, column.doc) for column in FLOW_COLUMNS),
+    partition_by="(retention_class, toDate(time_received))",
+    primary_key=_SORT,  # without bare time_received, which would spoil range pruning
+    order_by=_SORT,
+    indexes=(
+        "INDEX src_addr_bloom src_addr TYPE bloom_filter(0.01) GRANULARITY 1",
+        "INDEX dst_addr_bloom dst_addr TYPE bloom_filter(0.01) GRANULARITY 1",
+    ),
+    settings=(
+        ("ttl_only_drop_parts", 1),
+        ("merge_with_ttl_timeout", 3600),
+        *RECALCULATE,
+        ("non_replicated_deduplication_window", _DEDUPLICATION_WINDOW),
+    ),
+    comment=version_comment(VERSION),
+)
+
+_TIME = "DateTime64(3, 'UTC')"
+
+INTERFACE_NAMES = Table(
+    "interface_names",
+    (
+        Field("exporter", "IPv6"),
+        Field("observation_domain", "UInt32"),
+        Field("if_index", "UInt32"),
+        Field("name", "String"),
+        Field("description", "String"),
+        Field("seen", _TIME),
+    ),
+    engine="ReplacingMergeTree(seen)",
+    order_by="exporter, observation_domain, if_index",
+    settings=(("non_replicated_deduplication_window", _DEDUPLICATION_WINDOW),),
+    comment="Names of interfaces as the exporters give them; the row seen last counts",
+)
+
+_SMALL = (
+    INTERFACE_NAMES,
+    Table(
+        "purges",
+        (
+            Field("time", _TIME),
+            Field("table_name", "String"),
+            Field("partition", "String"),
+            Field("retention_class", "String"),
+            Field("day", "Date"),
+            Field("rows", "UInt64"),
+            Field("bytes", "UInt64"),
+            Field("reason", "String"),
+        ),
+        order_by="time",
+        comment="Partitions that the scheduled purge has dropped",
+    ),
+)

@@ -1,0 +1,85 @@
+"""From the schema a database has to the one we want: ordered steps, each with its SQL and its reason. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from settings.errors import RefusalError
+from storage.ddl import FLOWS, Field, Schema, Table, create_table, create_view, literal
+from storage.observe import Observed
+
+# Never materialize_ttl_after_modify = 0: existing parts would keep their old expiry, so that *lengthening* a TTL would
+# still delete on the old schedule. The tables' own setting (storage.ddl.RECALCULATE) makes the mutation a cheap one.
+_AT_ONCE = "SETTINGS materialize_ttl_after_modify = 1, mutations_sync = 2"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One statement and why it is needed."""
+
+    sql: str
+    reason: str
+
+
+def plan(wanted: Schema, observed: Observed) -> list[Step]:
+    """Return the steps from observed to wanted; none if they agree. Columns and tables of others are left alone.
+
+    RefusalError if the database is newer than this program, or would have to be laid out anew.
+    """
+    if observed.version is not None and observed.version > wanted.version:
+        raise RefusalError(
+            f"the database has schema {observed.version}, and this Flowkeep knows schema {wanted.version}; install the "
+            "Flowkeep that wrote it, or a newer one"
+        )
+    if FLOWS in observed.tables and observed.version is None:
+        raise RefusalError(
+            f"the database has a table '{FLOWS}' that is not Flowkeep's; give 'storage.database' another name"
+        )
+    steps: list[Step] = []
+    for table in wanted.tables:
+        has = observed.tables.get(table.name)
+        steps += _change(table, has) if has else [Step(create_table(table), f"there is no table {table.name}")]
+    for view in wanted.views:
+        if view.name not in observed.views:
+            steps.append(Step(create_view(view), f"there is no view {view.name}"))
+    # The version goes last: an upgrade that was interrupted is then taken up again.
+    return sorted(steps, key=lambda step: " MODIFY COMMENT " in step.sql)
+
+
+def _change(table: Table, has: Table) -> Iterator[Step]:
+    for word, want, is_ in (
+        ("engine", table.engine, has.engine),
+        ("partition key", table.partition_by, has.partition_by),
+        ("sort key", table.order_by, has.order_by),
+        ("primary key", table.primary_key or table.order_by, has.primary_key or has.order_by),
+    ):
+        if want != is_:
+            raise RefusalError(
+                f"the table {table.name} has the {word} '{is_}', and this version needs '{want}'; ClickHouse cannot "
+                "change that in place: rename the table, start again, and copy the rows with INSERT SELECT"
+            )
+    known = {field.name: field for field in has.fields}
+    before = ""
+    for field in table.fields:
+        yield from _change_field(table.name, field, known.get(field.name), before)
+        before = field.name
+    if table.ttl != has.ttl:
+        sql = f"ALTER TABLE `{table.name}` MODIFY TTL {table.ttl} {_AT_ONCE}"
+        yield Step(sql, f"{table.name} expires by '{has.ttl or 'nothing'}', not by '{table.ttl}'")
+    if table.comment != has.comment:
+        sql = f"ALTER TABLE `{table.name}` MODIFY COMMENT {literal(table.comment)}"
+        yield Step(sql, f"{table.name} says of itself '{has.comment}'")
+
+
+def _change_field(table: str, want: Field, has: Field | None, before: str) -> Iterator[Step]:
+    if has is None:
+        place = f"AFTER `{before}`" if before else "FIRST"
+        yield Step(f"ALTER TABLE `{table}` ADD COLUMN {want.sql} {place}", f"{table} has no column {want.name}")
+    elif (want.type, want.codec) != (has.type, has.codec):
+        codec = f" CODEC({want.codec})" if want.codec else ""
+        sql = f"ALTER TABLE `{table}` MODIFY COLUMN `{want.name}` {want.type}{codec}"
+        yield Step(sql, f"{table}.{want.name} is {has.type} CODEC({has.codec})")
+    if has and want.comment != has.comment:
+        sql = f"ALTER TABLE `{table}` COMMENT COLUMN `{want.name}` {literal(want.comment)}"
+        yield Step(sql, f"the comment of {table}.{want.name} has changed")

@@ -1,0 +1,103 @@
+"""Flows as one block of ClickHouse's Native format (revision 0, as HTTP takes it), the arrays as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from schema.batch import Array, Flows, Symbols
+from schema.columns import BY_NAME, FLOW_COLUMNS, Column, Kind
+from storage.ddl import INTERFACE_NAMES
+
+Buffer = bytes | memoryview
+InterfaceName = tuple[bytes, int, int, str, str, int]
+"""Exporter (16 octets), observation domain, interface index, name, description, time received (ms)."""
+
+# LowCardinality as ClickHouse's SerializationLowCardinality writes it: a version word once, then per block a word of
+# flags whose low byte says how wide the indexes are.
+_DICTIONARY_VERSION = 1
+_ADDITIONAL_KEYS, _UPDATE_DICTIONARY = 1 << 9, 1 << 10
+_INDEX_TYPES = ((2**8, 0, "<u1"), (2**16, 1, "<u2"), (2**32, 2, "<u4"))
+
+
+def present(flows: Flows) -> list[str]:
+    """Return the names of the columns the batch has, in table order; ClickHouse fills the others with zeros itself."""
+    return [column.name for column in FLOW_COLUMNS if column.name in flows.arrays or column.name in flows.symbols]
+
+
+def encode(flows: Flows, columns: Sequence[str]) -> bytes:
+    """Return the block of the named columns, which must all be in the batch (KeyError)."""
+    values = []
+    for name in columns:
+        column = BY_NAME[name]
+        if column.kind is Kind.SYMBOL:
+            values.append((name, column.clickhouse, _symbols(flows.symbols[name])))
+        else:
+            values.append((name, column.clickhouse, _array(column, flows.arrays[name])))
+    return _block(flows.rows, values)
+
+
+def encode_interface_names(names: Sequence[InterfaceName]) -> bytes:
+    """Return the block of the interface_names table's columns, in their order."""
+    exporters, domains, indexes, texts, descriptions, seen = zip(*names, strict=True)
+    values: Sequence[Sequence[Buffer]] = (
+        exporters,
+        [np.array(domains, "<u4").data],
+        [np.array(indexes, "<u4").data],
+        [_string(text) for text in texts],
+        [_string(text) for text in descriptions],
+        [np.array(seen, "<i8").data],
+    )
+    fields = INTERFACE_NAMES.fields
+    return _block(len(names), [(field.name, field.type, data) for field, data in zip(fields, values, strict=True)])
+
+
+def _block(rows: int, columns: Sequence[tuple[str, str, Sequence[Buffer]]]) -> bytes:
+    """Return a block of columns given as (name, type, the values' octets)."""
+    buffers: list[Buffer] = [_varint(len(columns)) + _varint(rows)]
+    for name, kind, values in columns:
+        buffers += [_string(name) + _string(kind), *values]
+    return b"".join(buffers)
+
+
+def _array(column: Column, values: Array) -> list[Buffer]:
+    if column.kind is Kind.LABELS:
+        given = values != 0
+        ends = np.cumsum(given.sum(axis=1), dtype="<u8")
+        return [
+            ends.data,
+            (values[given] >> 4).astype("<u4").data,
+        ]  # an entry is label << 4 | traffic class | bottom (RFC 3032)
+    return [np.ascontiguousarray(values, dtype=np.dtype(column.dtype).newbyteorder("<")).data]
+
+
+def _symbols(column: Symbols) -> list[Buffer]:
+    used = np.flatnonzero(np.bincount(column.codes, minlength=len(column.names)))
+    index_type, dtype = next((number, dtype) for limit, number, dtype in _INDEX_TYPES if len(used) <= limit)
+    positions = np.zeros(len(column.names), dtype)
+    positions[used] = np.arange(len(used))
+    keys = b"".join(_string(column.names[code]) for code in used.tolist())
+    flags = _ADDITIONAL_KEYS | _UPDATE_DICTIONARY | index_type
+    return [
+        _word(_DICTIONARY_VERSION) + _word(flags) + _word(len(used)) + keys + _word(len(column.codes)),
+        positions[column.codes].data,
+    ]
+
+
+def _word(value: int) -> bytes:
+    return value.to_bytes(8, "little")
+
+
+def _varint(value: int) -> bytes:
+    octets = bytearray()
+    while value > 0x7F:
+        octets.append(value & 0x7F | 0x80)
+        value >>= 7
+    octets.append(value)
+    return bytes(octets)
+
+
+def _string(text: str) -> bytes:
+    octets = text.encode()
+    return _varint(len(octets)) + octets

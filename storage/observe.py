@@ -1,0 +1,101 @@
+"""What a database has: tables, columns, keys, TTL and version, and what lies in each partition."""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from storage.client import Client
+from storage.ddl import FLOWS, Field, Table
+
+_TTL = re.compile(r" TTL (.*?)(?: SETTINGS .*)?$", re.DOTALL)
+_BRANCH = re.compile(r"retention_class = '((?:[^'\\]|\\.)*)', (\d+)")
+_VERSION = re.compile(r"flowkeep schema (\d+)")
+
+_TABLES = """
+    SELECT name, engine_full, partition_key, primary_key, sorting_key, comment, engine
+    FROM system.tables WHERE database = {database:String}"""
+_COLUMNS = """
+    SELECT table, name, type, compression_codec, comment FROM system.columns
+    WHERE database = {database:String} ORDER BY table, position"""
+_PARTS = """
+    SELECT partition, any(partition_id), sum(rows), sum(bytes_on_disk) FROM system.parts
+    WHERE active AND database = {database:String} AND table = {table:String} GROUP BY partition ORDER BY partition"""
+# Grouped by the partition key itself, this is answered from the parts' metadata without reading a row.
+_TIMES = """
+    SELECT toString(retention_class), toDate(time_received) AS day, min(time_received), max(time_received)
+    FROM {table:Identifier} GROUP BY retention_class, day"""
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """A database as it is; `version` is the schema version that its flows table carries, None without such a table."""
+
+    version: int | None
+    tables: dict[str, Table]
+    views: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """The active parts of one (retention class, day) partition; times are those of the collector's clock."""
+
+    partition_id: str
+    retention_class: str
+    day: date
+    rows: int
+    bytes: int
+    oldest: datetime | None
+    newest: datetime | None
+
+
+def observe(client: Client) -> Observed:
+    """Return the tables and views of the client's database."""
+    database = {"database": client.database}
+    fields: dict[str, list[Field]] = {}
+    for table, name, kind, codec, comment in client.query(_COLUMNS, database).rows:
+        fields.setdefault(table, []).append(Field(name, kind, _codec(codec), comment))
+    tables, views, version = {}, set(), None
+    for name, full, partition_by, primary_key, order_by, comment, engine in client.query(_TABLES, database).rows:
+        if engine == "MaterializedView":
+            views.add(name)
+            continue
+        ttl = _TTL.search(full)
+        tables[name] = Table(
+            name,
+            tuple(fields.get(name, ())),
+            partition_by=partition_by,
+            primary_key=primary_key,
+            order_by=order_by,
+            engine=full.partition(" PARTITION BY ")[0].partition(" ORDER BY ")[0],
+            ttl=ttl[1] if ttl else "",
+            comment=comment,
+        )
+        carried = _VERSION.fullmatch(comment)
+        if name == FLOWS and carried:
+            version = int(carried[1])
+    return Observed(version, tables, frozenset(views))
+
+
+def _codec(printed: str) -> str:
+    """Return a codec without `CODEC()` and without the width that ClickHouse adds to Delta from the column's type."""
+    return re.sub(r"\bDelta\(\d\)", "Delta", printed.removeprefix("CODEC(").removesuffix(")"))
+
+
+def ttl_days(table: Table) -> dict[str, int]:
+    """Return the days by retention class that a flows table's TTL says; empty where it says nothing of the kind."""
+    return {re.sub(r"\\(.)", r"\1", name): int(days) for name, days in _BRANCH.findall(table.ttl)}
+
+
+def partitions(client: Client, table: str = FLOWS) -> list[Partition]:
+    """Return the partitions of a table laid out as `flows`, by class and day."""
+    times = {(name, day): (oldest, newest) for name, day, oldest, newest in client.query(_TIMES, {"table": table}).rows}
+    found = []
+    for text, partition_id, rows, size in client.query(_PARTS, {"database": client.database, "table": table}).rows:
+        retention_class, day_text = ast.literal_eval(text)
+        day = date.fromisoformat(day_text)
+        oldest, newest = times.get((retention_class, day), (None, None))
+        found.append(Partition(partition_id, retention_class, day, rows, size, oldest, newest))
+    return found

@@ -1,0 +1,107 @@
+"""Flows into attributed flows: whose addresses they were at the time, which way they went, how long they are kept."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from schema.batch import Flows, Symbols
+from schema.columns import DIRECTIONS
+from tenants.allocations import Allocation, Allocations
+from tenants.cells import UNASSIGNED
+from tenants.ranges import Owners, Ranges
+
+_BY_ENDS = np.array([DIRECTIONS.index(name) for name in ("transit", "ingress", "egress", "internal")], np.uint8)
+
+
+class Classes(Protocol):
+    """What attribution asks of the retention policy."""
+
+    @property
+    def unassigned_class(self) -> str:
+        """The class of flows without a tenant."""
+
+    def class_of(self, tenant: str, allocation_class: str | None) -> str:
+        """Return the class of a tenant's flows under an allocation that names a class, or None."""
+
+    def between(self, one: str, other: str) -> str:
+        """Return the class of flows between tenants of the two classes."""
+
+
+class Attributor:
+    """Attributes flows by the allocations, and classes them by the retention policy; both are fixed for its life.
+
+    Each thread needs its own.
+    """
+
+    def __init__(self, allocations: Allocations, classes: Classes) -> None:
+        self._allocations = allocations
+        self._ranges = Ranges(allocations)
+        self._tenants = (UNASSIGNED, *allocations.tenants.names)
+        # Both end with an entry for NOBODY, which as an index is the last.
+        self._tenant_of = np.append(allocations.tenants.codes + np.int32(1), np.int32(0))
+        self._class_of, self._classes, self._between = _class_tables(allocations, classes)
+        self.fingerprint = self._digest()
+
+    def _digest(self) -> str:
+        digest = hashlib.sha256(self._allocations.digest())
+        digest.update("\0".join(self._classes).encode())
+        digest.update(self._class_of.tobytes() + self._between.tobytes())
+        return digest.hexdigest()
+
+    def attribute(self, flows: Flows) -> Flows:
+        """Return the flows with `src_tenant`, `dst_tenant`, `direction` and `retention_class`, in the same order.
+
+        A flow's time is its `flow_start`, or `time_received` where that is absent. Other columns are shared.
+        """
+        source, target = self._ranges.owners(_times(flows), flows.column("src_addr"), flows.column("dst_addr"))
+        src_tenant, dst_tenant = self._tenant_of.take(source), self._tenant_of.take(target)
+        direction = _BY_ENDS.take((src_tenant != 0).view(np.uint8) << 1 | (dst_tenant != 0).view(np.uint8))
+        symbols = {
+            "src_tenant": Symbols(src_tenant, self._tenants),
+            "dst_tenant": Symbols(dst_tenant, self._tenants),
+            "retention_class": Symbols(self._class_codes(source, target), self._classes),
+        }
+        return Flows(flows.rows, flows.arrays | {"direction": direction}, flows.symbols | symbols)
+
+    def _class_codes(self, source: Owners, target: Owners) -> npt.NDArray[np.int32]:
+        pair = self._class_of.take(source) * np.int32(len(self._classes) + 1) + self._class_of.take(target)
+        return self._between.take(pair)
+
+    def lookup(self, address: bytes, time: int) -> Allocation | None:
+        """Return who held `address`, 16 octets with IPv4 mapped, at `time`, ms; None if nobody did."""
+        octets = np.frombuffer(address, np.uint8).reshape(1, 16)
+        (owner,) = self._ranges.owners(np.array([time], np.int64), octets)
+        return self._allocations[int(owner[0])] if owner[0] >= 0 else None
+
+
+def _times(flows: Flows) -> npt.NDArray[np.int64]:
+    times = flows.column("flow_start")
+    return times if times.all() else np.where(times == 0, flows.column("time_received"), times)
+
+
+def _class_tables(
+    allocations: Allocations, classes: Classes
+) -> tuple[npt.NDArray[np.int32], tuple[str, ...], npt.NDArray[np.int32]]:
+    """Return the class of each allocation, the names of the classes, and the class of flows by those of both ends.
+
+    The class of an allocation, int32 (n + 1,), counts from 1; 0, also the last entry, stands for no tenant. With k
+    names the third, int32 ((k + 1)^2,), holds the index of a name at source class * (k + 1) + target class.
+    """
+    tenants, named = allocations.tenants, allocations.classes
+    pairs, places = np.unique(np.stack((tenants.codes, named.codes)), axis=1, return_inverse=True)
+    of_pair = [classes.class_of(tenants.names[tenant], named.names[name] or None) for tenant, name in pairs.T.tolist()]
+    names = tuple(sorted({*of_pair, classes.unassigned_class}))
+    ends = (None, *names)
+    between = [names.index(_of_ends(one, other, classes)) for one in ends for other in ends]
+    codes = np.array([names.index(name) + 1 for name in of_pair], np.int32)
+    return np.append(codes[places.ravel()], np.int32(0)), names, np.array(between, np.int32)
+
+
+def _of_ends(one: str | None, other: str | None, classes: Classes) -> str:
+    if one is not None and other is not None:
+        return classes.between(one, other)
+    return one or other or classes.unassigned_class

@@ -1,0 +1,90 @@
+"""The meaning of a filter's tree on one flow, written as plainly as it can be: what the SQL is checked against."""
+
+from __future__ import annotations
+
+import operator
+from ipaddress import IPv6Address
+
+from tests.query.flow_rows import Row
+
+from query.expression import (
+    And,
+    Compare,
+    End,
+    Everything,
+    Family,
+    Flags,
+    Listed,
+    Named,
+    Network,
+    Node,
+    Not,
+    Or,
+    Within,
+)
+
+_COLUMNS = {
+    "port": ("src_port", "dst_port"),
+    "as": ("src_as", "dst_as"),
+    "vlan": ("src_vlan", "dst_vlan"),
+    "if": ("in_if", "out_if"),
+    "ip": ("src_addr", "dst_addr"),
+    "tenant": ("src_tenant", "dst_tenant"),
+    "icmp-type": ("icmp_type",),
+    "icmp-code": ("icmp_code",),
+    "flags": ("tcp_flags",),
+    "next ip": ("next_hop",),
+    "class": ("retention_class",),
+    "type": ("flow_type",),
+}
+_COMPARATORS = {"=": operator.eq, "<": operator.lt, ">": operator.gt, "<=": operator.le, ">=": operator.ge}
+
+
+def holds(node: Node, row: Row, negated: bool = False) -> bool:
+    match node:
+        case Everything():
+            return True
+        case Not(operand):
+            return not holds(operand, row, not negated)
+        case And(operands):
+            return all(holds(operand, row, negated) for operand in operands)
+        case Or(operands):
+            return any(holds(operand, row, negated) for operand in operands)
+        case Family(version):
+            return _version(row["src_addr"]) == version or _version(row["dst_addr"]) == version
+        case Flags(mask):
+            found = row["tcp_flags"] & mask
+            return row["proto"] == 6 and (found > 0 if negated else found == mask)
+        case Compare(field, comparator, value, end):
+            return _at(row, field, end, lambda found: _COMPARATORS[comparator](found, value))
+        case Listed(field, values, end):
+            return _at(row, field, end, lambda found: found in values)
+        case Within(field, networks, end):
+            return _at(row, field, end, lambda found: any(_inside(found, network) for network in networks))
+        case Named(field, name, end):
+            return _at(row, field, end, lambda found: found == name)
+
+
+def _at(row: Row, field: str, end: End, test) -> bool:
+    if field == "flags" and row["proto"] != 6:
+        return False
+    if field.startswith("icmp-") and row["proto"] not in (1, 58):
+        return False
+    found = [bool(test(row[column])) for column in _COLUMNS.get(field, (field,))]
+    if end is End.SOURCE:
+        return found[0]
+    if end is End.DESTINATION:
+        return found[-1]
+    return all(found) if end is End.BOTH else any(found)
+
+
+def _version(address: IPv6Address) -> int:
+    if address.ipv4_mapped:
+        return 4
+    return 6 if int(address) else 0
+
+
+def _inside(address: IPv6Address, network: Network) -> bool:
+    if network.version == 4:
+        return address.ipv4_mapped is not None and address.ipv4_mapped in network
+    return address in network

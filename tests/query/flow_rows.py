@@ -1,0 +1,111 @@
+"""Random flows of few distinct values, as dicts by column, so that everyday filters hit some and miss some."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv6Address
+from typing import Any
+
+import numpy as np
+
+from query.sql import Sql
+from schema.batch import Flows, Symbols
+from schema.columns import DIRECTIONS, FLOW_COLUMNS, FLOW_TYPES, Column, Kind
+
+SINCE = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=3)  # or they would expire
+UNTIL = SINCE + timedelta(hours=1)
+
+V4 = ("10.0.0.1", "10.0.0.2", "10.0.1.7", "10.1.0.1", "192.0.2.1", "192.0.2.200", "198.51.100.7", "0.0.0.0")
+V6 = ("2001:db8::1", "2001:db8::2", "2001:db8:1::1", "2001:db8:ffff::9", "fe80::1", "ff02::1")
+PORTS = (0, 22, 53, 80, 443, 1024, 33434, 65535)
+FLAGS = (0, 2, 16, 18, 20, 24, 27, 63, 194)
+NAMES = ("acme", "beta-2", "unassigned", "Große Bäckerei", "it's", 'a "b"', "c\\d", "any")
+AS_NUMBERS = (0, 1, 64500, 64501, 4200000000)
+INTERFACES = (0, 1, 3, 10, 2**32 - 1)
+
+Row = dict[str, Any]
+Ask = Callable[[Sql], list[tuple[Any, ...]]]
+
+
+def mapped(text: str) -> IPv6Address:
+    return IPv6Address(f"::ffff:{text}") if "." in text else IPv6Address(text)
+
+
+def random_rows(count: int, seed: int) -> list[Row]:
+    """Flows with every column; `observation_domain` is the row's number and `bytes` differ from row to row."""
+    chance = random.Random(seed)
+    return [_row(chance, number) for number in range(count)]
+
+
+def _row(chance: random.Random, number: int) -> Row:
+    row: Row = {column.name: _zero(column.kind, column.names) for column in FLOW_COLUMNS}
+    pool = chance.choice((V4, V4, V6))
+    proto = chance.choice((6, 6, 17, 58 if pool is V6 else 1, 47))
+    row |= {
+        "time_received": SINCE + timedelta(milliseconds=chance.randrange(3_600_000)),
+        "flow_type": chance.choice(FLOW_TYPES[1:]),
+        "exporter": mapped(chance.choice(V4)),
+        "observation_domain": number,
+        "sampling_rate": chance.choice((0, 1, 100)),
+        "src_addr": mapped(chance.choice(pool)),
+        "dst_addr": mapped(chance.choice(pool)),
+        "next_hop": mapped(chance.choice(pool)),
+        "proto": proto,
+        "tos": chance.choice((0, 0, 8, 184)),
+        "bytes": 10 ** chance.randint(2, 9) + number,
+        "packets": 10 ** chance.randint(0, 4),
+        "in_if": chance.choice(INTERFACES),
+        "out_if": chance.choice(INTERFACES),
+        "src_as": chance.choice(AS_NUMBERS),
+        "dst_as": chance.choice(AS_NUMBERS),
+        "src_vlan": chance.choice((0, 5, 4094)),
+        "dst_vlan": chance.choice((0, 5, 4094)),
+        "src_tenant": chance.choice(NAMES),
+        "dst_tenant": chance.choice(NAMES),
+        "direction": chance.choice(DIRECTIONS),
+        "retention_class": chance.choice(("short", "long")),
+    }
+    if proto in (1, 58):
+        row |= {"icmp_type": chance.choice((0, 3, 8, 128)), "icmp_code": chance.choice((0, 1, 3))}
+    if proto in (6, 17):
+        row |= {"src_port": chance.choice(PORTS), "dst_port": chance.choice(PORTS)}
+    if proto == 6:
+        row["tcp_flags"] = chance.choice(FLAGS)
+    return row
+
+
+def _zero(kind: Kind, names: tuple[str, ...]) -> Any:
+    zeros: dict[Kind, Any] = {
+        Kind.TIME: SINCE, Kind.ADDRESS: IPv6Address(0), Kind.SYMBOL: "", Kind.LABELS: [], Kind.ENUM: names[:1]
+    }  # fmt: skip
+    zero = zeros.get(kind, 0)
+    return zero[0] if isinstance(zero, tuple) else zero
+
+
+def as_flows(rows: list[Row]) -> Flows:
+    """The rows as a batch."""
+    flows = Flows(len(rows))
+    for column in FLOW_COLUMNS:
+        values = [row[column.name] for row in rows]
+        if column.kind is Kind.SYMBOL:
+            names = sorted(set(values))
+            flows.symbols[column.name] = Symbols(np.array([names.index(value) for value in values], "i4"), names)
+        else:
+            flows.arrays[column.name] = np.array([_stored(column, value) for value in values], column.dtype)
+    return flows
+
+
+def _stored(column: Column, value: Any) -> Any:
+    match column.kind:
+        case Kind.TIME:
+            return round(value.timestamp() * 1000)
+        case Kind.ADDRESS:
+            return list(value.packed)
+        case Kind.ENUM:
+            return column.names.index(value)
+        case Kind.LABELS:
+            return [0] * column.width
+        case _:
+            return value

@@ -1,0 +1,58 @@
+"""What a filter selects on a real ClickHouse is what its tree means, and nothing typed reaches the SQL text."""
+
+from __future__ import annotations
+
+import re
+
+from tests.query.filter_evaluator import holds
+from tests.query.filter_strategies import FILTERS, text_of
+from tests.query.flow_rows import SINCE, UNTIL, Ask, Row
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from query.expression import End, Named, Node
+from query.filter import MAX_LENGTH, parse
+from query.reports import flows_report
+from query.sql import MAX_PARAMETERS, Parameters, condition
+from query.words import MAX_NESTING
+from schema.columns import BY_NAME
+
+_PLACEHOLDER = re.compile(r"\{p[0-9]+:(Array\()?(UInt8|UInt16|UInt32|UInt64|Int64|IPv6|String)\)?\}")
+_VOCABULARY = {*BY_NAME, "AND", "OR", "NOT", "IN", "BETWEEN", "bitAnd", "=", "<", ">", "<=", ">=", "0", "1", "6", "58"}
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(node=FILTERS)
+def test_clickhouse_selects_what_the_tree_means(ask: Ask, rows: list[Row], node: Node) -> None:
+    report = flows_report(parse(text_of(node)), SINCE, UNTIL, len(rows), ("observation_domain",))
+    selected = sorted(number for (number,) in ask(report))
+    assert selected == [row["observation_domain"] for row in rows if holds(node, row)]
+
+
+@settings(max_examples=400, deadline=None)
+@given(FILTERS)
+def test_the_text_is_placeholders_columns_and_operators_only(node: Node) -> None:
+    text = condition(node, Parameters())
+    rest = _PLACEHOLDER.sub("", text)
+    assert set(re.findall(r"[^\s(),]+", rest)) <= _VOCABULARY
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text())
+def test_a_name_is_carried_by_a_parameter_whatever_it_is(name: str) -> None:
+    parameters = Parameters()
+    assert condition(Named("tenant", name, End.SOURCE), parameters) == "src_tenant = {p0:String}"
+    assert parameters.values == {"p0": name}
+
+
+def test_clickhouse_takes_the_deepest_nesting_and_the_longest_list(ask: Ask, rows: list[Row]) -> None:
+    nested = "tcp"
+    for _ in range(MAX_NESTING // 2):
+        nested = f"not ({nested} and tcp or udp)"
+    hosts = "0.0.0.0 " * (MAX_LENGTH // 8 - 2)
+    prefixes = "10.0.0.0/15 " * (MAX_PARAMETERS // 2 - 1)
+    conditions = " or ".join(["port 80"] * (MAX_PARAMETERS - 2))
+    for text in (nested, f"ip in [{hosts}]", f"ip in [{prefixes}]", conditions):
+        node = parse(text)
+        selected = sorted(number for (number,) in ask(flows_report(node, SINCE, UNTIL, 1000, ("observation_domain",))))
+        assert selected == [row["observation_domain"] for row in rows if holds(node, row)]

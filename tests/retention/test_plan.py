@@ -1,0 +1,105 @@
+"""Plans: what is due when, why, and what nobody may drop; and the guard that does not take a plan's word for it."""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from retention.guard import permit
+from retention.plan import Plan, make_plan
+from retention.policy import Policy
+from settings.errors import RefusalError
+from storage.observe import Partition
+
+Make = Callable[[str, str], Partition]
+DUE = datetime(2026, 11, 16, tzinfo=UTC)  # when day 2026-11-01 of class basic, kept 14 days, is due
+MILLISECOND = timedelta(milliseconds=1)
+
+
+def test_a_day_is_due_at_the_instant_its_last_moment_has_expired_and_not_before(
+    policy: Policy, partition: Make
+) -> None:
+    stored = [partition("basic", "2026-11-01")]
+    assert make_plan(stored, policy, DUE - MILLISECOND).steps == ()
+    (step,) = make_plan(stored, policy, DUE).steps
+    assert step.due == DUE
+    assert step.reason == (
+        "day 2026-11-01 of class basic ended 2026-11-02T00:00Z; kept 14 d; due since 2026-11-16T00:00Z"
+    )
+
+
+def test_each_class_has_its_own_age_and_the_oldest_goes_first(policy: Policy, partition: Make) -> None:
+    days = ("2026-11-01", "2026-10-16", "2026-08-17")
+    stored = [partition(name, day) for name in ("basic", "standard", "extended") for day in days]
+    plan = make_plan(stored, policy, DUE)
+    assert [(step.partition.retention_class, step.partition.day.isoformat()) for step in plan.steps] == [
+        ("basic", "2026-08-17"),
+        ("extended", "2026-08-17"),
+        ("standard", "2026-08-17"),
+        ("basic", "2026-10-16"),
+        ("standard", "2026-10-16"),
+        ("basic", "2026-11-01"),
+    ]
+    assert plan.findings == ()
+
+
+def test_unknown_classes_and_future_days_are_findings_and_stay(policy: Policy, partition: Make) -> None:
+    stored = [partition("gold", "2020-01-01"), partition("basic", "2026-11-17"), partition("basic", "2026-11-16")]
+    plan = make_plan(stored, policy, DUE)
+    assert plan.steps == ()
+    assert [finding.text for finding in plan.findings] == [
+        "7 rows of day 2020-01-01 in class 'gold': the policy has no such class; add it, so that they expire, "
+        "or find out who wrote them",
+        "7 rows of day 2026-11-17 in class 'basic': the day has not begun; the clock of a collector was or is wrong",
+    ]
+
+
+@settings(deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(("basic", "standard", "extended", "gold")), st.dates(date(2025, 1, 1), date(2027, 12, 31))
+        )
+    ),
+    st.datetimes(datetime(2025, 1, 1), datetime(2028, 12, 31), timezones=st.just(UTC)),
+)
+def test_no_plan_drops_a_moment_before_its_age_nor_forgets_one(
+    policy: Policy, stored: list[tuple[str, date]], now: datetime
+) -> None:
+    partitions = [Partition("id", name, day, 1, 1, None, None) for name, day in stored]
+    plan = make_plan(partitions, policy, now)
+    permit(plan, policy, now)
+    planned = [step.partition for step in plan.steps]
+    for partition in partitions:
+        kept = policy.classes.get(partition.retention_class)
+        last = datetime.combine(partition.day, datetime.max.time(), UTC)
+        expired = kept is not None and now - last > timedelta(days=kept.keep_for)
+        assert (partition in planned) == expired
+
+
+def test_guard_passes_what_is_due_and_an_empty_plan(policy: Policy, partition: Make) -> None:
+    permit(make_plan([partition("basic", "2026-11-01")], policy, DUE), policy, DUE)
+    permit(Plan(DUE, (), ()), policy, DUE)
+
+
+def test_guard_refuses_a_plan_that_is_not_due_yet(policy: Policy, partition: Make) -> None:
+    plan = make_plan([partition("basic", "2026-11-01")], policy, DUE)
+    with pytest.raises(RefusalError, match=r"nothing was dropped: day 2026-11-01 of class 'basic' is not due before"):
+        permit(plan, policy, DUE - MILLISECOND)
+
+
+def test_guard_refuses_a_plan_made_under_a_shorter_or_another_policy(policy: Policy, partition: Make) -> None:
+    plan = make_plan([partition("basic", "2026-11-01")], policy, DUE)
+    longer = policy.model_copy(update={"classes": {"basic": policy.classes["extended"]}})
+    with pytest.raises(RefusalError, match="is not due before 2027-01-31"):
+        permit(plan, longer, DUE)
+    other = policy.model_copy(update={"classes": {"standard": policy.classes["standard"]}})
+    with pytest.raises(RefusalError, match="of a class that the policy has not"):
+        permit(plan, other, DUE)
+
+
+def test_guard_refuses_a_policy_without_classes(policy: Policy) -> None:
+    with pytest.raises(RefusalError, match="no classes"):
+        permit(Plan(DUE, (), ()), policy.model_copy(update={"classes": {}}), DUE)

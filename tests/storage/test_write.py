@@ -1,0 +1,146 @@
+"""Flows as they go in are flows as they come out, once."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv6Address
+
+import numpy as np
+import pytest
+
+from schema.batch import Flows, Symbols
+from schema.columns import FLOW_COLUMNS, Column, Kind
+from storage.client import DatabaseRefusalError, is_retryable
+from storage.embedded import Node
+from storage.native import encode, present
+from storage.writer import Writer
+from tests.storage.batches import NOW_MS, at, every_column
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def expected(flows: Flows, column: Column) -> list[object]:
+    if column.kind is Kind.SYMBOL:
+        symbols = flows.symbols.get(column.name)
+        return [symbols.names[code] for code in symbols.codes] if symbols else [""] * flows.rows
+    values = flows.column(column.name)
+    match column.kind:
+        case Kind.TIME:
+            return [EPOCH + timedelta(milliseconds=value) for value in values.tolist()]
+        case Kind.ADDRESS:
+            return [IPv6Address(row.tobytes()) for row in values]
+        case Kind.ENUM:
+            return [column.names[value] for value in values]
+        case Kind.LABELS:
+            return [[entry >> 4 for entry in row if entry] for row in values.tolist()]
+        case _:
+            return values.tolist()
+
+
+def stored(node: Node, column: Column, order: str) -> list[object]:
+    with node.connect("query") as client:
+        values = [row[0] for row in client.query(f"SELECT {column.name} FROM flows ORDER BY {order}").rows]
+    if column.kind is Kind.TIME:
+        return [value.replace(tzinfo=UTC) for value in values]
+    return [IPv6Address(f"::ffff:{value}") if getattr(value, "version", 6) == 4 else value for value in values]
+
+
+def write(node: Node, flows: Flows, token: str) -> None:
+    with node.connect("ingest") as client:
+        Writer(client).write(flows, token)
+
+
+def count(node: Node) -> int:
+    with node.connect("query") as client:
+        return int(client.query("SELECT count() FROM flows").rows[0][0])
+
+
+def test_every_column_comes_back_as_it_went_in(database: Node) -> None:
+    flows = every_column(500)
+    write(database, flows, "t")
+    for column in FLOW_COLUMNS:
+        assert stored(database, column, "observation_domain") == expected(flows, column), column.name
+
+
+def test_absent_columns_are_zero(database: Node) -> None:
+    flows = at([NOW_MS, NOW_MS + 1])
+    assert present(flows) == ["time_received", "retention_class"]
+    write(database, flows, "t")
+    for column in FLOW_COLUMNS:
+        assert stored(database, column, "time_received") == expected(flows, column), column.name
+
+
+@pytest.mark.parametrize("names", [1, 255, 256, 257, 65_536, 65_537])
+def test_any_number_of_symbols_comes_back(database: Node, names: int) -> None:
+    flows = at([NOW_MS] * (names + 3))
+    flows.arrays["bytes"] = np.arange(flows.rows, dtype="u8")
+    codes = (np.arange(flows.rows) % names).astype(np.int32)
+    flows.symbols["src_tenant"] = Symbols(codes, [f"tenant {name}" for name in range(names + 5)])
+    write(database, flows, "t")
+    with database.connect("query") as client:
+        rows = client.query("SELECT src_tenant FROM flows ORDER BY bytes").rows
+    assert [row[0] for row in rows] == [f"tenant {code}" for code in codes]
+
+
+def test_a_replay_with_the_same_token_is_dropped_and_another_token_is_not(database: Node) -> None:
+    flows = every_column(1000)
+    write(database, flows, "segment-1:0-4096")
+    write(database, flows, "segment-1:0-4096")
+    assert count(database) == 1000
+    write(database, flows, "segment-1:4096-8192")
+    assert count(database) == 2000
+
+
+def test_a_replay_over_several_partitions_and_a_large_block_is_dropped(database: Node) -> None:
+    flows = at([NOW_MS - 1000 * (row % 200_000) for row in range(1_200_000)])  # more than one of ClickHouse's blocks
+    flows.symbols["retention_class"] = Symbols(np.arange(flows.rows, dtype=np.int32) % 2, ["basic", "standard"])
+    for _ in range(2):
+        write(database, flows, "large")
+    assert count(database) == flows.rows
+
+
+def test_tokens_are_remembered_past_a_restart(database: Node) -> None:
+    flows = at([NOW_MS])
+    write(database, flows, "t")
+    database.stop()
+    database.start()
+    write(database, flows, "t")
+    assert count(database) == 1
+
+
+def test_an_empty_batch_inserts_nothing(database: Node) -> None:
+    write(database, at([]), "t")
+    assert count(database) == 0
+
+
+def test_a_batch_that_would_expire_at_once_is_refused(database: Node) -> None:
+    flows = at([NOW_MS])
+    del flows.arrays["time_received"]
+    with pytest.raises(ValueError, match="time_received"):
+        write(database, flows, "t")
+
+
+def test_a_block_cut_short_is_refused_for_good(database: Node) -> None:
+    flows = every_column(100)
+    columns = present(flows)
+    with database.connect("ingest") as client, pytest.raises(DatabaseRefusalError) as refusal:
+        client.insert("flows", columns, encode(flows, columns)[:-5], "t")
+    assert not is_retryable(refusal.value)
+    assert count(database) == 0
+
+
+def test_interface_names_are_stored_once_and_again_when_they_change(database: Node) -> None:
+    router = IPv6Address("::ffff:192.0.2.1").packed
+    with database.connect("ingest") as client:
+        writer = Writer(client)
+        writer.write_names([])
+        writer.write_names([(router, 7, 1, "xe-0/0/0", "", NOW_MS), (router, 7, 2, "lo0", "grüezi", NOW_MS)])
+        writer.write_names([(router, 7, 1, "xe-0/0/0", "", NOW_MS + 1)])
+        writer.write_names([(router, 7, 1, "xe-0/0/0", "uplink", NOW_MS + 2)])
+    with database.connect("query") as client:
+        sql = "SELECT if_index, name, description, toUnixTimestamp64Milli(seen) FROM interface_names"
+        assert sorted(client.query(f"{sql} FINAL").rows) == [
+            (1, "xe-0/0/0", "uplink", NOW_MS + 2),
+            (2, "lo0", "grüezi", NOW_MS),
+        ]
+        assert len(client.query(sql).rows) <= 3
