@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import logging
+import signal
+import sys
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,6 +18,8 @@ from cli.options import ConfigOption, JsonOption, ask_collector, configuration, 
 from cli.sources import FileSources, read
 from collector.clock import Clock
 from collector.daemon import Daemon, install_signals
+from demo.provider import MOVED_ADDRESS
+from demo.story import tell
 
 
 def add_to(app: typer.Typer) -> None:
@@ -20,6 +27,7 @@ def add_to(app: typer.Typer) -> None:
     app.command()(run)
     app.command()(check)
     app.command()(status)
+    app.command()(demo)
 
 
 def run(
@@ -59,3 +67,43 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
             value = f"{value:,}"
         table.add_row(name.replace("_", " "), str(value))
     Console(highlight=False).print(table)
+
+
+def demo(
+    seconds: Annotated[float, typer.Option(help="How long live traffic goes on.", min=0)] = 15.0,
+    directory: Annotated[Path, typer.Option(help="Where the demo keeps its files.")] = Path("demo-data"),
+    as_json: JsonOption = False,
+) -> None:
+    """Show it all on this machine: exporters, tenants, ClickHouse, queries, a purge; then stay for your own questions.
+
+    Without a terminal, or with --json, it ends by itself.
+    """
+    console = Console(stderr=as_json, highlight=False, markup=False, emoji=False, soft_wrap=True)
+    stay = sys.stdout.isatty() and not as_json
+    report = tell(directory, seconds, lambda line: console.print("-", line), linger if stay else None)
+    if as_json:
+        print_json(asdict(report))
+    else:
+        print(f"done in {report.seconds:.0f} s: {report.stored:,} flows stored, {report.purged_rows:,} purged")
+
+
+def linger(config: Path) -> None:
+    """Leave the demo's collector to the person at the terminal, until Ctrl-C."""
+    address = configuration(config).metrics
+    print(
+        f"""
+The collector is still running. In another terminal:
+
+  export FLOWKEEP_CONFIG={config.resolve()} PATH={Path(sys.executable).parent}:$PATH
+  flowkeep top -s tenant/bytes --last 1h
+  flowkeep flows 'src ip {MOVED_ADDRESS} and dst port 22'
+  flowkeep sql 'SELECT exporter, count() FROM flows GROUP BY 1'
+  flowkeep retention show
+  flowkeep status
+
+Metrics: http://{address}/metrics   health: http://{address}/healthz
+
+Ctrl-C ends it."""
+    )
+    with suppress(KeyboardInterrupt):
+        signal.pause()

@@ -1,4 +1,4 @@
-"""A small hosting provider, all in documentation ranges: tenants and their prefixes, two routers and a switch."""
+"""A small hosting provider, all in documentation ranges: tenants and their prefixes, three routers and a switch."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from demo.encode import Exporter, IpfixExporter, NetFlow9Exporter, Options, SFlowExporter
+from demo.encode import Exporter, IpfixExporter, NetFlow5Exporter, NetFlow9Exporter, Options, SFlowExporter
+from demo.encode_records import is_v4
 from demo.traffic import Site, draw, packets, sampled
 from schema.batch import Flows
 from schema.render import time_text
 
+RETENTION = Path(__file__).with_name("retention.yaml")
 MOVED_ADDRESS = "203.0.113.77"
 MOVED_FROM, MOVED_TO = "harbour-mail", "pixel-forge"
 UPLINKS = (1, 2)
@@ -73,6 +75,8 @@ class Device:
         """Return its exporter, booted at `boot_ms`."""
         if self.protocol == "sflow":
             return SFlowExporter(self.address, boot_ms, source_index=UPLINKS[0], sampling_rate=self.sampling_rate)
+        if self.protocol == "netflow5":
+            return NetFlow5Exporter(boot_ms, sampling_rate=self.sampling_rate)
         options = Options(sampler_rates=(self.sampling_rate,), interfaces=_INTERFACES)
         if self.protocol == "ipfix":
             return IpfixExporter(200, options=options)
@@ -80,10 +84,13 @@ class Device:
 
     def observe(self, rng: np.random.Generator, flows: Flows) -> Flows:
         """Return what the device's sampling sees of the traffic through it: flows, or for the switch single packets."""
+        if self.protocol == "netflow5":
+            flows = flows.take(np.flatnonzero(is_v4(flows)))
         return (packets if self.protocol == "sflow" else sampled)(rng, flows, self.sampling_rate)
 
 
 DEVICES = (
+    Device("legacy1", "127.0.0.10", "netflow5", 100),
     Device("edge1", "127.0.0.11", "netflow9", 1),
     Device("edge2", "127.0.0.12", "ipfix", 10),
     Device("access1", "127.0.0.13", "sflow", 100),
@@ -125,14 +132,17 @@ def allocations_csv(moved_ms: int) -> str:
 
 
 def config_yaml(ports: Ports) -> str:
-    """Return the demo's configuration; it expects allocations.csv and retention.yaml beside it."""
+    """Return the demo's configuration; it expects allocations.csv and retention.yaml beside it.
+
+    Softflowd and pmacct send from 127.0.0.1."""
     exporters = "".join(f"  - {{prefix: {device.address}/32, name: {device.name}}}\n" for device in DEVICES)
     return f"""\
 # The configuration of `flowkeep demo`: everything on loopback, data beside this file.
 data_dir: data
 listen: ["127.0.0.1:{ports.netflow}", "127.0.0.1:{ports.sflow}"]
 exporters:
-{exporters}tenants: allocations.csv
+{exporters}  - {{prefix: 127.0.0.1/32, name: probes}}
+tenants: allocations.csv
 retention: retention.yaml
 storage: {{mode: embedded, http_port: {ports.clickhouse_http}, tcp_port: {ports.clickhouse_tcp}}}
 journal: {{max_size: 256MiB, segment_size: 16MiB}}
@@ -141,8 +151,9 @@ metrics: "127.0.0.1:{ports.metrics}"
 
 
 def write_demo(directory: Path, moved_ms: int, ports: Ports) -> Path:
-    """Write allocations.csv and flowkeep.yaml into `directory`, which is made if need be; return the latter's path."""
+    """Write allocations, policy and configuration into `directory`, which is made if need be; return the latter's path."""
     directory.mkdir(parents=True, exist_ok=True)
+    (directory / "retention.yaml").write_text(RETENTION.read_text(encoding="utf-8"), encoding="utf-8")
     (directory / "allocations.csv").write_text(allocations_csv(moved_ms), encoding="utf-8")
     config = directory / "flowkeep.yaml"
     config.write_text(config_yaml(ports), encoding="utf-8")

@@ -76,7 +76,7 @@ def is_retryable(error: UserError) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """Rows of an answer: addresses as `ipaddress` objects, times as aware datetimes."""
+    """Rows of an answer: addresses as IPv6Address (IPv4 ones mapped), times as aware datetimes in UTC."""
 
     columns: list[str]
     rows: list[tuple[Any, ...]]

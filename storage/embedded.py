@@ -46,7 +46,7 @@ class Node:
     def __init__(self, settings: Embedded, data_dir: Path) -> None:
         self._settings = settings
         self._data_dir = data_dir
-        self._files = NodeFiles.of(data_dir)
+        self.files = NodeFiles.of(data_dir)
         self._lock: int | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._ports = settings.http_port, settings.tcp_port
@@ -68,13 +68,13 @@ class Node:
     def start(self) -> None:
         """Return when the node answers queries; NodeError or RefusalError say why it cannot."""
         try:
-            self._files.node.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.files.node.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._acquire()
             self._refuse_newer_data()
             self._forget_system_tables()
         except OSError as error:
             self._release()
-            raise NodeError(f"{self._files.root}: cannot be written: {error.strerror}; check 'data_dir'") from None
+            raise NodeError(f"{self.files.root}: cannot be written: {error.strerror}; check 'data_dir'") from None
         try:
             self._launch()
         except BaseException:
@@ -88,7 +88,7 @@ class Node:
             with contextlib.suppress(UserError), self.connect("admin") as client:
                 client.command("SYSTEM FLUSH LOGS")
             self._end()
-        self._files.set_state(None)
+        self.files.set_state(None)
         self._release()
 
     def __enter__(self) -> Node:
@@ -101,7 +101,7 @@ class Node:
     def _acquire(self) -> None:
         """Take the directory's lock; the node inherits it, so that it is held while either of us lives."""
         if self._lock is None:
-            self._lock = os.open(self._files.lock, os.O_RDWR | os.O_CREAT, 0o600)
+            self._lock = os.open(self.files.lock, os.O_RDWR | os.O_CREAT, 0o600)
         deadline = time.monotonic() + _LOCK_SECONDS
         while True:
             try:
@@ -122,20 +122,20 @@ class Node:
     def _refuse_newer_data(self) -> None:
         engine = version("chdb-core")
         with contextlib.suppress(FileNotFoundError):
-            written = self._files.engine.read_text()
+            written = self.files.engine.read_text()
             if _release_of(written) > _release_of(engine):
                 self._release()
                 raise RefusalError(
-                    f"{self._files.root} was written by ClickHouse {written}, and this is {engine}; install chdb-core "
+                    f"{self.files.root} was written by ClickHouse {written}, and this is {engine}; install chdb-core "
                     f"{written} or newer, or restore the directory's backup"
                 )
-        self._files.engine.write_text(engine)
+        self.files.engine.write_text(engine)
 
     def _forget_system_tables(self) -> None:
         """Delete the last run's query_log and the like: ClickHouse forgot them; what is to stay is in our tables."""
         for left in ("data/data/system", "tmp"):
-            shutil.rmtree(self._files.node / left, ignore_errors=True)
-        (self._files.node / "tmp").mkdir(mode=0o700)
+            shutil.rmtree(self.files.node / left, ignore_errors=True)
+        (self.files.node / "tmp").mkdir(mode=0o700)
 
     def _launch(self) -> None:
         for _ in range(_PORT_TRIES):
@@ -144,16 +144,16 @@ class Node:
             if self._await_ready():
                 self._ports = http_port, tcp_port  # the same at the next start: clients know them
                 return
-            reason = _last_line(self._files.log)
+            reason = _last_line(self.files.log)
             self._ports = self._settings.http_port, self._settings.tcp_port
             if all(self._ports) or _ADDRESS_IN_USE not in reason:
                 break
         if _ADDRESS_IN_USE in reason:
             raise NodeError(f"a port of ClickHouse is in use ({reason}); change 'storage.http_port' or 'tcp_port'")
-        raise NodeError(f"ClickHouse does not start: {reason} (see {self._files.log})")
+        raise NodeError(f"ClickHouse does not start: {reason} (see {self.files.log})")
 
     def _spawn(self, http_port: int, tcp_port: int) -> None:
-        settings, files = self._settings, self._files
+        settings, files = self._settings, self.files
         (files.node / "config.xml").write_text(config_xml(http_port, tcp_port, settings.memory_limit))
         users = users_xml(files.passwords(), settings.database, settings.memory_limit)
         (files.node / "users.xml").write_text(users)
@@ -180,7 +180,7 @@ class Node:
 
     def _await_ready(self) -> bool:
         """Wait until the node knows our password, which proves that it is ours; False if it ended instead."""
-        state = self._files.state()
+        state = self.files.state()
         deadline = time.monotonic() + _READY_SECONDS
         while self.running and state:
             try:
@@ -190,7 +190,7 @@ class Node:
                 return self.running
             except (OSError, UnreachableError):
                 if time.monotonic() > deadline:
-                    raise NodeError(f"ClickHouse did not answer in {_READY_SECONDS} s; see {self._files.log}") from None
+                    raise NodeError(f"ClickHouse did not answer in {_READY_SECONDS} s; see {self.files.log}") from None
                 time.sleep(_POLL_SECONDS)
         return False
 
@@ -205,7 +205,7 @@ class Node:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
-            self._files.set_state(None)
+            self.files.set_state(None)
 
 
 def _free_port() -> int:

@@ -63,7 +63,7 @@ def main() -> None:
         trouble = chdb._chdb.query(_STATEMENTS, "TabSeparated", path=str(node_dir / "data")).error_message()
     except RuntimeError as error:
         trouble = str(error)
-    print(trouble)
+    print(trouble, flush=True)
     sys.exit(trouble.partition(", Stack trace")[0].strip().replace("\n", " "))  # the log's last line says it in short
 
 

@@ -12,7 +12,6 @@ import pytest
 from settings.config import Embedded, Passwords, Server
 from storage.client import DatabaseRefusalError, connect, is_retryable
 from storage.embedded import Node
-from storage.node_files import NodeFiles
 from storage.writer import Writer
 from tests.storage.batches import NOW_MS, at
 
@@ -27,12 +26,8 @@ SESSION_LIMIT, ACCESS_DENIED, READ_ONLY, CONSTRAINT, NO_FILE, NOT_ALLOWED, WRONG
 )
 
 
-def files(node: Node) -> NodeFiles:
-    return node._files
-
-
 def ports(node: Node) -> tuple[int, int]:
-    state = files(node).state()
+    state = node.files.state()
     assert state is not None
     return state.http_port, state.tcp_port
 
@@ -79,7 +74,7 @@ def test_what_is_left_without_a_password_over_http_are_static_pages(node: Node) 
 
 def test_nothing_is_possible_without_a_password_over_tcp(database: Node) -> None:
     port = ports(database)[1]
-    password = files(database).passwords()["admin"]
+    password = database.files.passwords()["admin"]
     with database.connect("admin") as admin:
         as_admin = admin.text(
             f"SELECT * FROM remote('127.0.0.1:{port}', view(SELECT 7), 'flowkeep_admin', '{password}')"
@@ -111,7 +106,7 @@ def test_a_wrong_password_is_refused(node: Node, tmp_path: Path) -> None:
 
 def test_a_server_of_somebody_elses_is_reached_by_its_url(database: Node, tmp_path: Path) -> None:
     url = f"http://127.0.0.1:{ports(database)[0]}"
-    server = Server(mode="server", url=url, passwords=Passwords(**files(database).passwords()))
+    server = Server(mode="server", url=url, passwords=Passwords(**database.files.passwords()))
     with connect(server, tmp_path, "query") as client:
         assert client.query("SELECT count() FROM flows").rows == [(0,)]
 
@@ -161,7 +156,7 @@ def test_a_role_may_not(database: Node, role: str, sql: str, code: int) -> None:
 
 def test_the_passwords_cannot_be_read_through_the_node(node: Node) -> None:
     for role in ("query", "admin"):
-        assert refused(node, role, f"SELECT file('{files(node).root}/passwords.json')") == NO_FILE
+        assert refused(node, role, f"SELECT file('{node.files.root}/passwords.json')") == NO_FILE
 
 
 def test_retention_may_drop_a_partition_and_say_so(database: Node) -> None:

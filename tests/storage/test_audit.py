@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from pathlib import Path
 
 import pytest
@@ -16,6 +14,7 @@ from storage.embedded import Node
 from storage.upgrade import upgrade
 from storage.writer import Writer
 from tests.storage.batches import NOW_MS, at
+from tests.storage.test_node import kill_9
 
 SCHEMA = with_audit(wanted({"basic": 16}), days=7)
 
@@ -27,7 +26,7 @@ def test_the_audit_survives_a_stop_and_a_kill(tmp_path: Path) -> None:
             Writer(ingest).write(at([NOW_MS]), "t")
             query.query("SELECT count() FROM flows WHERE src_addr = {p0:IPv6}", {"p0": "2001:db8::77"})
             admin.command("ALTER TABLE flows DROP PARTITION ('basic', '2090-06-01')")
-            state = node._files.state()
+            state = node.files.state()
             assert state is not None
             wrong = Passwords(admin="wrong", ingest="", query="", retention="")
             with pytest.raises(DatabaseRefusalError):
@@ -39,9 +38,7 @@ def test_the_audit_survives_a_stop_and_a_kill(tmp_path: Path) -> None:
         with node.connect("query") as query, node.connect("admin") as admin:
             query.query("SELECT 'after the first restart' FROM flows")
             admin.command("SYSTEM FLUSH LOGS")
-        assert node.pid is not None
-        os.kill(node.pid, signal.SIGKILL)
-        node._process.wait()
+        kill_9(node)
         node.start()
         with node.connect("admin") as admin:
             asked = admin.query(
@@ -75,7 +72,7 @@ def test_the_last_runs_logs_do_not_stay_on_disk(tmp_path: Path) -> None:
             query.text("SELECT 'needle in the log'")
         with node.connect("admin") as admin:
             admin.command("SYSTEM FLUSH LOGS")
-        [left] = [part for part in (node._files.node / "data/data/system/query_log").iterdir() if part.name[0] == "2"]
+        [left] = [part for part in (node.files.node / "data/data/system/query_log").iterdir() if part.name[0] == "2"]
         marker = left.with_name("marker")
         marker.write_text("")
     with Node(Embedded(mode="embedded"), tmp_path):

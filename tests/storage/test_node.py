@@ -38,6 +38,15 @@ def gone(pid: int, seconds: float = 10) -> bool:
     return False
 
 
+def kill_9(node: Node, seconds: float = 10) -> None:
+    assert node.pid is not None
+    os.kill(node.pid, signal.SIGKILL)
+    deadline = time.monotonic() + seconds
+    while node.running and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not node.running
+
+
 def fill(node: Node, rows: int) -> None:
     with node.connect("admin") as admin, node.connect("ingest") as ingest:
         upgrade(admin, wanted({"basic": 16}))
@@ -53,10 +62,7 @@ def test_rows_survive_kill_9_of_the_node(tmp_path: Path) -> None:
     with Node(EMBEDDED, tmp_path) as node:
         fill(node, 1000)
         first = node.pid
-        assert first is not None
-        os.kill(first, signal.SIGKILL)
-        assert gone(first)
-        assert not node.running
+        kill_9(node)
         node.start()
         assert node.pid != first
         assert count(node) == 1000

@@ -39,10 +39,7 @@ def expected(flows: Flows, column: Column) -> list[object]:
 
 def stored(node: Node, column: Column, order: str) -> list[object]:
     with node.connect("query") as client:
-        values = [row[0] for row in client.query(f"SELECT {column.name} FROM flows ORDER BY {order}").rows]
-    if column.kind is Kind.TIME:
-        return [value.replace(tzinfo=UTC) for value in values]
-    return [IPv6Address(f"::ffff:{value}") if getattr(value, "version", 6) == 4 else value for value in values]
+        return [value for (value,) in client.query(f"SELECT {column.name} FROM flows ORDER BY {order}").rows]
 
 
 def write(node: Node, flows: Flows, token: str) -> None:
