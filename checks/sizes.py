@@ -30,7 +30,10 @@ def oversized(path: Path) -> list[str]:
 def main() -> int:
     """Check every Python file that git knows or would take."""
     names = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.py"], capture_output=True, text=True, check=True
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.py"],
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout.split()
     found = [fault for name in names if Path(name).exists() for fault in oversized(Path(name))]
     print("\n".join(found) or f"sizes: {len(names)} modules within bounds")

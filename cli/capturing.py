@@ -26,7 +26,9 @@ from settings.config import parse_endpoint
 from settings.errors import ConfigError, RefusalError
 
 _BLOCK = 4096
-Files = Annotated[list[Path], typer.Argument(help="pcap, pcapng, or files of one raw datagram each.", show_default=False)]
+Files = Annotated[
+    list[Path], typer.Argument(help="pcap, pcapng, or files of one raw datagram each.", show_default=False)
+]
 
 
 class Format(StrEnum):

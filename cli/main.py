@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 
 import typer
-from rich.console import Console
 
 from cli import capturing, querying, retaining, running, tenancy
 from settings.errors import UserError
@@ -28,7 +27,7 @@ def main() -> None:
     try:
         app()
     except UserError as error:
-        Console(stderr=True, highlight=False, soft_wrap=True).print(f"flowkeep: {error}", markup=False)
+        print(f"flowkeep: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output has gone: nothing to say, and nowhere to say it
@@ -39,5 +38,3 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
-
-

@@ -51,7 +51,7 @@ def ask_collector(config: Config, page: str) -> dict[str, Any]:
     """Return a page of the running collector's HTTP endpoint; UnreachableError where it does not answer."""
     url = f"http://{config.metrics}{page}"
     try:
-        with urllib.request.urlopen(url, timeout=_ANSWER_SECONDS) as answer:  # noqa: S310 - always http
+        with urllib.request.urlopen(url, timeout=_ANSWER_SECONDS) as answer:
             return dict(json.load(answer))
     except (urllib.error.URLError, OSError, ValueError):
         raise UnreachableError(f"no collector answers at {url}; start it with `flowkeep run`") from None

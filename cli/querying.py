@@ -8,10 +8,9 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from cli.options import ConfigOption, JsonOption, configuration, print_json
+from cli.tables import print_table
 from query import timespan
 from query.filter import parse
 from query.reports import TOP_COLUMNS, flows_report, parse_statistic, top_report
@@ -58,7 +57,7 @@ def flows(
         for row in found:
             print_json(row)
         return
-    _print_table(columns, found)
+    print_table(columns, ([_plain(name, row[name]) for name in columns] for row in found))
 
 
 def top(
@@ -79,7 +78,7 @@ def top(
         for row in found:
             print_json(row)
         return
-    _print_table(TOP_COLUMNS, found)
+    print_table(TOP_COLUMNS, ([_plain(name, row[name]) for name in TOP_COLUMNS] for row in found))
     unknown = sum(row["unknown_sampling"] for row in found)
     if unknown:
         print(f"{unknown:,} of these flows came without a sampling rate and count as unsampled", file=sys.stderr)
@@ -133,14 +132,9 @@ def _shown(name: str, value: Any) -> Any:
     return value
 
 
-def _print_table(columns: tuple[str, ...], found: list[dict[str, Any]]) -> None:
-    table = Table(box=None, header_style="bold")
-    for name in columns:
-        table.add_column(name, justify="right" if name in _COUNTED else "left", no_wrap=True)
-    for row in found:
-        table.add_row(*(f"{row[name]:,}" if name in _COUNTED else str(row[name]) for name in columns))
-    console = Console(highlight=False)
-    Console(highlight=False, width=None if console.is_terminal else 250).print(table)
+def _plain(name: str, value: Any) -> Any:
+    """Return a value as a table shows it: only what counts something keeps being a number."""
+    return value if name in _COUNTED else str(value)
 
 
 _COUNTED = frozenset({"flows", "packets", "bytes", "sampling_rate", "unknown_sampling"})

@@ -7,11 +7,10 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from cli.options import ConfigOption, JsonOption, client, configuration, print_json
 from cli.sources import read
+from cli.tables import print_table
 from retention.apply import Purged, apply
 from retention.plan import Plan, make_plan
 from retention.show import ClassState, show
@@ -36,17 +35,16 @@ def show_policy(config: ConfigOption = None, as_json: JsonOption = False) -> Non
 
 
 def _print_states(states: list[ClassState]) -> None:
-    table = Table(box=None, header_style="bold")
-    for title in ("class", "keep for", "TTL wanted", "TTL in database", "review", "oldest row", "rows", "octets", "agrees"):
-        table.add_column(title, no_wrap=True)
+    titles = ("class", "keep for", "TTL wanted", "TTL in database", "review", "oldest row", "rows", "octets", "agrees")
+    rows = []
     for state in states:
-        days = [f"{value} d" if value is not None else "-" for value in (state.keep_for, state.ttl_wanted, state.ttl_found)]
+        days = [
+            f"{value} d" if value is not None else "-" for value in (state.keep_for, state.ttl_wanted, state.ttl_found)
+        ]
         oldest = f"{state.oldest:%Y-%m-%d %H:%M:%S}Z" if state.oldest else "-"
-        review = str(state.review or "-")
-        table.add_row(
-            state.name, *days, review, oldest, f"{state.rows:,}", f"{state.bytes:,}", "yes" if state.agrees else "NO"
-        )
-    _console().print(table)
+        agrees = "yes" if state.agrees else "NO"
+        rows.append((state.name, *days, state.review or "-", oldest, state.rows, state.bytes, agrees))
+    print_table(titles, rows)
 
 
 @app.command()
@@ -93,7 +91,3 @@ def _print_plan(plan: Plan, done: list[Purged], dry_run: bool) -> None:
         print(f"{sum(purged.rows for purged in done):,} rows gone, verified")
     for finding in plan.findings:
         print(f"look at this: {finding.text}")
-
-
-def _console() -> Console:
-    return Console(highlight=False, soft_wrap=True)

@@ -11,15 +11,28 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from cli.options import ConfigOption, JsonOption, ask_collector, configuration, print_json
 from cli.sources import FileSources, read
+from cli.tables import plain_console, print_table
 from collector.clock import Clock
 from collector.daemon import Daemon, install_signals
 from demo.provider import MOVED_ADDRESS
 from demo.story import tell
+
+_QUESTIONS = """
+The collector is still running. In another terminal:
+
+  export FLOWKEEP_CONFIG={config} PATH={bin}:$PATH
+  flowkeep top -s tenant/bytes --last 1h
+  flowkeep flows 'src ip {moved} and dst port 22'
+  flowkeep sql 'SELECT exporter, count() FROM flows GROUP BY 1'
+  flowkeep retention show
+  flowkeep status
+
+Metrics: http://{http}/metrics   health: http://{http}/healthz
+
+Ctrl-C ends it."""
 
 
 def add_to(app: typer.Typer) -> None:
@@ -49,8 +62,10 @@ def check(config: ConfigOption = None) -> None:
     """Check the configuration, the tenants and the retention policy; exit 2 with every fault found."""
     loaded = configuration(config)
     policy, allocations = read(loaded)
-    print(f"good: {len(allocations)} allocations, {len(policy.classes)} retention classes, "
-          f"{len(loaded.exporters)} allowed exporters, {len(loaded.listen)} listeners")
+    print(
+        f"good: {len(allocations)} allocations, {len(policy.classes)} retention classes, "
+        f"{len(loaded.exporters)} allowed exporters, {len(loaded.listen)} listeners"
+    )
 
 
 def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
@@ -59,14 +74,12 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     if as_json:
         print_json(books)
         return
-    table = Table("", "", show_header=False, box=None)
+    rows: list[tuple[str, object]] = []
     for name, value in books.items():
         if isinstance(value, dict):
             value = ", ".join(f"{key} {count:,}" for key, count in value.items()) or "none"
-        elif isinstance(value, int) and not isinstance(value, bool):
-            value = f"{value:,}"
-        table.add_row(name.replace("_", " "), str(value))
-    Console(highlight=False).print(table)
+        rows.append((name.replace("_", " "), f"{value:,}" if type(value) is int else value))
+    print_table(("", ""), rows)
 
 
 def demo(
@@ -78,7 +91,7 @@ def demo(
 
     Without a terminal, or with --json, it ends by itself.
     """
-    console = Console(stderr=as_json, highlight=False, markup=False, emoji=False, soft_wrap=True)
+    console = plain_console(stderr=as_json)
     stay = sys.stdout.isatty() and not as_json
     report = tell(directory, seconds, lambda line: console.print("-", line), linger if stay else None)
     if as_json:
@@ -91,19 +104,7 @@ def linger(config: Path) -> None:
     """Leave the demo's collector to the person at the terminal, until Ctrl-C."""
     address = configuration(config).metrics
     print(
-        f"""
-The collector is still running. In another terminal:
-
-  export FLOWKEEP_CONFIG={config.resolve()} PATH={Path(sys.executable).parent}:$PATH
-  flowkeep top -s tenant/bytes --last 1h
-  flowkeep flows 'src ip {MOVED_ADDRESS} and dst port 22'
-  flowkeep sql 'SELECT exporter, count() FROM flows GROUP BY 1'
-  flowkeep retention show
-  flowkeep status
-
-Metrics: http://{address}/metrics   health: http://{address}/healthz
-
-Ctrl-C ends it."""
+        _QUESTIONS.format(config=config.resolve(), bin=Path(sys.executable).parent, moved=MOVED_ADDRESS, http=address)
     )
     with suppress(KeyboardInterrupt):
         signal.pause()

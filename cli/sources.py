@@ -1,4 +1,4 @@
-"""Ties the files of tenants and policy to the running collector: what it attributes by, and what the database enforces."""
+"""Ties the files of tenants and policy to the running collector: attribution, and what the database enforces."""
 
 from __future__ import annotations
 

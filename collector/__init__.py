@@ -1,0 +1,1 @@
+"""The collector: receiver, journal, pipeline and daemon."""

@@ -42,7 +42,9 @@ def datagrams(path: Path) -> Iterator[Captured]:
             if reader is None:
                 payload = file.read(_LARGEST + 1)
                 if len(payload) > _LARGEST:
-                    raise ConfigError(f"{path}: neither a capture (pcap, pcapng) nor one datagram of at most 65535 octets")
+                    raise ConfigError(
+                        f"{path}: neither a capture (pcap, pcapng) nor one datagram of at most 65535 octets"
+                    )
                 yield Captured(None, b"", 0, payload, len(payload))
             else:
                 yield from _capture(path, file, reader)

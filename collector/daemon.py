@@ -1,6 +1,6 @@
 """`flowkeep run`: builds the parts, starts them in order, watches over them, and stops them in reverse.
 
-Three processes: this one decodes and stores, the receiver fills the journal, and the embedded ClickHouse, if it is ours.
+Three processes: this one decodes and stores, the receiver fills the journal, and ClickHouse where it is embedded.
 What retains and deletes is not here: `Sources` hands in attribution and the storage's schema from outside.
 """
 
@@ -14,7 +14,7 @@ import socket
 import threading
 import time
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -47,7 +47,7 @@ class Sources(Protocol):
         ...
 
     def load(self) -> tuple[Attribution, int]:
-        """Read and check them all; return the attribution and how many allocations it has. UserError if one is wrong."""
+        """Read and check them all; return the attribution and how many allocations it has, or raise UserError."""
         ...
 
     def enforce(self) -> None:
@@ -121,7 +121,9 @@ class Daemon:
                     self._watch,
                 )
                 self._ready = True
-                log.info("ready: UDP %s, metrics on http://%s/metrics", ", ".join(self._config.listen), self._config.metrics)
+                log.info(
+                    "ready: UDP %s, metrics on http://%s/metrics", ", ".join(self._config.listen), self._config.metrics
+                )
                 self._work(pipeline)
         finally:
             self._ready = False
@@ -204,7 +206,7 @@ class Daemon:
         oldest = self._journal.oldest_waiting()
         self.metrics.journal_backlog.set(waiting)
         self.metrics.journal_octets.set(self._journal.size())
-        self.metrics.lag_seconds.set(max(self._clock.now_ms() - oldest, 0) / 1000 if oldest is not None else 0)
+        self.metrics.set_lag(max(self._clock.now_ms() - oldest, 0) / 1000 if oldest is not None else 0.0)
         for name, lost in zip(self._config.listen, drops(self._listeners), strict=True):
             self.metrics.socket_drops.labels(name).set(lost)
 

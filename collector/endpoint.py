@@ -47,7 +47,9 @@ class Endpoint:
         try:
             self._server = make_server(host, port, application, _Server, _Quiet)
         except OSError as error:
-            raise RefusalError(f"TCP {address} cannot be used for metrics ({error.strerror}); change 'metrics'") from None
+            raise RefusalError(
+                f"TCP {address} cannot be used for metrics ({error.strerror}); change 'metrics'"
+            ) from None
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
         self._thread.start()
 

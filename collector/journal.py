@@ -1,8 +1,8 @@
 """The journal as the pipeline sees it: blocks of datagrams to decode, in order, and how far they are stored.
 
-A block is fixed before it is worked on: its end is written to `position.json` first, so that after a crash the very same
-block is cut again and its insert, under the same token, is known for a repetition. The decoders' state is saved with
-the position that it belongs to. A segment goes as soon as all of it is stored: it holds personal data.
+A block is fixed before it is worked on: its end is written to `position.json` first, so that after a crash the very
+same block is cut again and its insert, under the same token, is known for a repetition. The decoders' state is saved
+with the position that it belongs to. A segment goes as soon as all of it is stored: it holds personal data.
 """
 
 from __future__ import annotations

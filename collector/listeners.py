@@ -58,7 +58,10 @@ def _set_buffer(listener: socket.socket, endpoint: str, wanted: int) -> None:
     given = listener.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) // 2  # the kernel doubles it for its own needs
     if given < wanted:
         log.warning(
-            "UDP %s: the kernel gives a receive buffer of %d octets, not %d; raise net.core.rmem_max", endpoint, given, wanted
+            "UDP %s: the kernel gives a receive buffer of %d octets, not %d; raise net.core.rmem_max",
+            endpoint,
+            given,
+            wanted,
         )
 
 

@@ -56,7 +56,13 @@ class Bound:
 
 
 def bind(
-    block: Datagrams, messages: Messages, sets: Items, streams: Streams, templates: Templates, limits: Limits, out: Decoded
+    block: Datagrams,
+    messages: Messages,
+    sets: Items,
+    streams: Streams,
+    templates: Templates,
+    limits: Limits,
+    out: Decoded,
 ) -> Bound:
     """Learn the templates among `sets`, and find the layout of each data set among them."""
     version = messages.version[sets.owner]
@@ -74,7 +80,7 @@ def bind(
     moving: list[tuple[int, list[tuple[int, Layout | None]]]] = []
     for index, packed in enumerate(keys.tolist()):
         stream = streams.all[packed >> 16]
-        key = Key(*stream, packed & 0xFFFF)
+        key = Key(stream.exporter, stream.version, stream.domain, packed & 0xFFFF)
         if key in changes and len(changes[key]) > 1:
             moving.append((index, changes[key]))
         else:
@@ -90,10 +96,12 @@ def bind(
 def _learn(
     block: Datagrams, sets: Items, streams: Streams, templates: Templates, limits: Limits, out: Decoded
 ) -> _Changes:
-    """Learn from template sets in their order; return each touched key's layouts by the position from which they hold."""
+    """Learn from template sets in their order; return each changed key's layouts, with where they begin to hold."""
     changes: _Changes = {}
     faults: Counter[Fault] = out.faults
-    for message, tag, start, end in zip(*(x.tolist() for x in (sets.owner, sets.tag, sets.start, sets.end)), strict=True):
+    for message, tag, start, end in zip(
+        *(x.tolist() for x in (sets.owner, sets.tag, sets.start, sets.end)), strict=True
+    ):
         stream = streams.all[streams.of_message[message]]
         options = TEMPLATE_SETS[stream.version, tag]
         for found in parse(block.data[start:end].tobytes(), stream.version, options, limits):
@@ -101,7 +109,7 @@ def _learn(
                 faults[found] += 1
                 continue
             out.templates += 1
-            key = Key(*stream, found[0])
+            key = Key(stream.exporter, stream.version, stream.domain, found[0])
             before = templates.by_key.get(key)
             fault = templates.learn(key, found[1], limits)
             if fault is not None:

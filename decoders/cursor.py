@@ -58,7 +58,9 @@ class Items:
         return Items(self.owner[mask], self.tag[mask], self.start[mask], self.end[mask])
 
 
-def walk(data: Data, starts: Positions, ends: Positions, form: Form, most: Positions | None = None) -> tuple[Items, int]:
+def walk(
+    data: Data, starts: Positions, ends: Positions, form: Form, most: Positions | None = None
+) -> tuple[Items, int]:
     """Walk the items of each region [start, end), at most `most[i]` in region i, all regions in step.
 
     Return the items, and how many walks ended at an item whose length lies. What is too short for an item's header, and
@@ -102,7 +104,7 @@ def _item(data: Data, position: Positions, form: Form) -> tuple[Positions, Posit
 def _walk_one(data: Data, position: int, end: int, form: Form, left: int) -> tuple[list[tuple[int, int, int]], bool]:
     """Walk one region in plain Python; return (tag, body start, body end) rows and whether an item's length lied."""
     layout, counted = (struct.Struct(">HH"), 0) if form is Form.SET else (struct.Struct(">II"), form.value)
-    view = memoryview(data)
+    view = data.data
     items: list[tuple[int, int, int]] = []
     while left > 0 and end - position >= form.value:
         tag, length = layout.unpack_from(view, position)
@@ -116,11 +118,12 @@ def _walk_one(data: Data, position: int, end: int, form: Form, left: int) -> tup
 
 def gather(data: Data, starts: Positions, ends: Positions) -> npt.NDArray[np.uint8]:
     """Return the octets of all regions [start, end), joined."""
-    view = memoryview(data)
+    view = data.data
     joined = b"".join([view[start:end] for start, end in zip(starts.tolist(), ends.tolist(), strict=True)])
     return np.frombuffer(joined, np.uint8)
 
 
 def octets(data: Data, at: Positions, width: int) -> npt.NDArray[np.uint8]:
     """Return the `width` octets at each position, uint8 of shape (n, width)."""
-    return data[at[:, None] + np.arange(width)]
+    found: npt.NDArray[np.uint8] = data[at[:, None] + np.arange(width)]
+    return found

@@ -120,7 +120,7 @@ ELEMENTS: dict[tuple[int, int], Element] = {
 } | {(0, 70 + depth): Element("mpls_labels", Read.LABEL, depth) for depth in range(10)}
 
 SAMPLER_IDS = (48, 302)
-"""samplerId and selectorId: in a record they name the sampler whose rate applies; in options data, whose rate is told."""
+"""samplerId and selectorId: in a record they name the sampler that took it; in options data, whose rate is told."""
 
 RATE_ELEMENTS = frozenset({34, 50, 305, 306, 309, 310})
 """samplingInterval, samplerRandomInterval, samplingPacketInterval and -Space, samplingSize and -Population."""

@@ -1,7 +1,7 @@
 """Finds the export messages inside datagrams: their headers as columns, and where their sets lie.
 
-NetFlow v5 (Cisco, "NetFlow export datagram formats"), v9 (RFC 3954 section 5.1), IPFIX (RFC 7011 section 3.1). Several v5
-or IPFIX messages may stand back to back in one datagram.
+NetFlow v5 (Cisco, "NetFlow export datagram formats"), v9 (RFC 3954 section 5.1), IPFIX (RFC 7011 section 3.1). Several
+v5 or IPFIX messages may stand back to back in one datagram.
 """
 
 from __future__ import annotations

@@ -85,4 +85,5 @@ def absent(values: Array) -> npt.NDArray[np.bool_]:
     if values.ndim == 1:
         return np.equal(values, 0)
     words = np.ascontiguousarray(values).view(np.uint32)
-    return np.equal(words[:, 0] | words[:, 1] | words[:, 3], 0)
+    nothing: npt.NDArray[np.bool_] = np.equal(words[:, 0] | words[:, 1] | words[:, 3], 0)
+    return nothing

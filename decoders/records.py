@@ -58,7 +58,7 @@ class VariableRecords:
             found.append((active[whole], anchors[whole], lengths[whole]))
             go = whole & (ends[active] - stop >= layout.length)
             active, at = active[go], stop[go]
-        view = memoryview(data)
+        view = data.data
         for owner, position in zip(active.tolist(), at.tolist(), strict=True):
             rows, whole_set = _walk(view, position, int(ends[owner]), layout)
             self.broken += not whole_set
@@ -106,7 +106,7 @@ def _step(data: Data, at: Positions, layout: Layout) -> tuple[Positions, Positio
 
 
 def _walk(view: memoryview, at: int, end: int, layout: Layout) -> tuple[list[list[int]], bool]:
-    """Find the records of one set, each as its anchors and then its lengths; False where the last one leaves the set."""
+    """Find the records of one set, each as anchors and then lengths; False where the last one leaves the set."""
     rows: list[list[int]] = []
     while end - at >= layout.length:
         anchors, lengths = [at], []

@@ -49,7 +49,7 @@ class Samplers:
 
 
 def rate_of(figures: Mapping[int, int]) -> int:
-    """Return one-of-how-many from elements 34, 50, 305 and 306, 309 and 310 (RFC 5477 section 8); 0 if they tell none."""
+    """Return one-of-how-many from elements 34, 50, 305 and 306, 309 and 310 (RFC 5477 section 8); 0 if none."""
     for id_ in (34, 50):
         if figures.get(id_):
             return figures[id_]

@@ -38,7 +38,12 @@ class State:
         return {
             "format": FORMAT,
             "templates": [
-                [key.exporter.hex(), *key[1:], layout.template.scopes, [list(field) for field in layout.template.fields]]
+                [
+                    key.exporter.hex(),
+                    *key[1:],
+                    layout.template.scopes,
+                    [list(field) for field in layout.template.fields],
+                ]
                 for key, layout in self.templates.by_key.items()
             ],
             "plain": [[*_flat(stream), rate] for stream, rate in self.samplers.plain.items()],

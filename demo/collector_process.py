@@ -47,7 +47,7 @@ class CollectorProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                preexec_fn=lambda: die_with(parent, signal.SIGTERM),  # noqa: PLW1509 - one thread, and no locks held
+                preexec_fn=lambda: die_with(parent, signal.SIGTERM),
                 start_new_session=True,
             )
         while time.monotonic() - begun < _READY_SECONDS and self._process.poll() is None:
@@ -67,7 +67,9 @@ class CollectorProcess:
         deadline = time.monotonic() + _SETTLE_SECONDS
         while True:
             books = self.books()
-            settled = books["received"] == books["datagrams_decoded"] + books["datagrams_faulty"] and not books["waiting"]
+            settled = (
+                books["received"] == books["datagrams_decoded"] + books["datagrams_faulty"] and not books["waiting"]
+            )
             if settled and books["received"] >= received:
                 return books
             if time.monotonic() > deadline:
@@ -75,7 +77,7 @@ class CollectorProcess:
             time.sleep(_POLL)
 
     def _ask(self, page: str) -> dict[str, Any]:
-        with urllib.request.urlopen(f"http://{self.config.metrics}{page}", timeout=5) as answer:  # noqa: S310 - always http
+        with urllib.request.urlopen(f"http://{self.config.metrics}{page}", timeout=5) as answer:
             return dict(json.load(answer))
 
     def stop(self) -> int:

@@ -151,7 +151,7 @@ metrics: "127.0.0.1:{ports.metrics}"
 
 
 def write_demo(directory: Path, moved_ms: int, ports: Ports) -> Path:
-    """Write allocations, policy and configuration into `directory`, which is made if need be; return the latter's path."""
+    """Write allocations, policy and configuration into `directory`, made if need be; return the last one's path."""
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "retention.yaml").write_text(RETENTION.read_text(encoding="utf-8"), encoding="utf-8")
     (directory / "allocations.csv").write_text(allocations_csv(moved_ms), encoding="utf-8")

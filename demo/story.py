@@ -39,8 +39,8 @@ _MARKER = ".flowkeep-demo"
 
 _TENANTS = """
     SELECT tenant, count() FROM
-        (SELECT arrayJoin(if(direction = 'transit', ['unassigned'],
-                             arrayFilter(name -> name != 'unassigned', arrayDistinct([src_tenant, dst_tenant])))) AS tenant
+        (SELECT arrayDistinct([src_tenant, dst_tenant]) AS ends,
+                arrayJoin(if(direction = 'transit', ends, arrayFilter(end -> end != 'unassigned', ends))) AS tenant
          FROM flows)
     GROUP BY tenant ORDER BY 2 DESC"""
 _MOVED = """
@@ -150,13 +150,17 @@ def tell(directory: Path, seconds: float, say: Callable[[str], None], linger: Ca
     say(f"configuration, tenants and policy are in {directory}/")
     _history(config, log, ports, report, say)
     collector = CollectorProcess(config, log)
-    say(f"flowkeep run -c {config}: ready in {collector.start():.1f} s, NetFlow and IPFIX on UDP 127.0.0.1:{ports.netflow}, "
-        f"sFlow on {ports.sflow}")
+    say(
+        f"flowkeep run -c {config}: ready in {collector.start():.1f} s, "
+        f"NetFlow and IPFIX on UDP 127.0.0.1:{ports.netflow}, sFlow on {ports.sflow}"
+    )
     with_live = _live(directory, ports, seconds, say, report)
     books = collector.settle(with_live)
     report.add(books)
-    say(f"received {books['received']:,} datagrams, decoded {books['decoded']:,} flows, stored {books['stored']:,}, "
-        f"refused or faulty: {books['faults']}")
+    say(
+        f"received {books['received']:,} datagrams, decoded {books['decoded']:,} flows, stored {books['stored']:,}, "
+        f"refused or faulty: {books['faults']}"
+    )
     _ask(collector, report, say)
     report.purged_rows = _purge(config, say)
     report.seconds = round(time.monotonic() - begun, 1)
@@ -200,12 +204,14 @@ def _live(directory: Path, ports: Ports, seconds: float, say: Callable[[str], No
 def _programs(directory: Path, ports: Ports, say: Callable[[str], None]) -> dict[str, int]:
     """Run softflowd and pmacct over a capture, where they are installed; return their exit statuses."""
     capture = directory / "traffic.pcap"
-    hosts, peers = ([str(ip_address(first) + offset) for offset in range(4)] for first in ("192.0.2.10", "198.51.100.20"))
+    hosts, peers = (
+        [str(ip_address(first) + offset) for offset in range(4)] for first in ("192.0.2.10", "198.51.100.20")
+    )
     write_capture(capture, list(zip(hosts, peers, strict=True)), start=time.time() - 60)
     done: dict[str, int] = {}
     if find("softflowd"):
         for version in (5, 9, 10):
-            done[f"softflowd v{version}"] = softflowd(capture, "127.0.0.1", ports.netflow, version).status  # type: ignore[arg-type]
+            done[f"softflowd v{version}"] = softflowd(capture, "127.0.0.1", ports.netflow, version).status
     if find("pmacctd"):
         done["nfprobe v9"] = nfprobe(capture, "127.0.0.1", ports.netflow, 9, source_id=33).status
         done["sfprobe"] = sfprobe(capture, "127.0.0.1", ports.sflow).status
@@ -217,7 +223,11 @@ def _ask(collector: CollectorProcess, report: Report, say: Callable[[str], None]
     with connect(collector.config.storage, collector.config.data_dir, "query") as client:
         report.tenants = {str(name): int(count) for name, count in client.query(_TENANTS).rows}
         moved = client.query(_MOVED, {"address": f"::ffff:{MOVED_ADDRESS}"}).rows
-    say("flows by tenant: " + ", ".join(f"{name} {count:,}" for name, count in list(report.tenants.items())[:6]) + ", ...")
+    say(
+        "flows by tenant: "
+        + ", ".join(f"{name} {count:,}" for name, count in list(report.tenants.items())[:6])
+        + ", ..."
+    )
     for tenant, first, last, count in moved:
         say(f"{MOVED_ADDRESS} was {tenant}'s from {first:%H:%M:%S} to {last:%H:%M:%S} UTC: {count:,} flows")
 

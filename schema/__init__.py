@@ -1,0 +1,1 @@
+"""The table of stored columns and batches of them. Pure."""

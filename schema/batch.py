@@ -61,5 +61,3 @@ def halves(addresses: Array) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uin
     """Return the upper and lower 64 bits, native uint64 of shape (n,), of addresses, uint8 of shape (n, 16)."""
     words = np.ascontiguousarray(addresses).view(">u8")
     return words[:, 0].astype(np.uint64), words[:, 1].astype(np.uint64)
-
-

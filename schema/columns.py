@@ -87,17 +87,33 @@ def _symbol(name: str, doc: str) -> Column:
 
 
 FLOW_COLUMNS: tuple[Column, ...] = (
-    _time("time_received", "DoubleDelta, ZSTD(1)", "When the collector received the datagram, by the collector's own "
-          "clock. Partitions and expiry go by it."),
-    _time("flow_start", "Delta, ZSTD(1)", "First packet of the flow, by the exporter's clock. For sFlow, which carries "
-          "no times, the time received."),
+    _time(
+        "time_received",
+        "DoubleDelta, ZSTD(1)",
+        "When the collector received the datagram, by the collector's own clock. Partitions and expiry go by it.",
+    ),
+    _time(
+        "flow_start",
+        "Delta, ZSTD(1)",
+        "First packet of the flow, by the exporter's clock. For sFlow, which carries no times, the time received.",
+    ),
     _time("flow_end", "Delta, ZSTD(1)", "Last packet of the flow, by the exporter's clock."),
     _enum("flow_type", FLOW_TYPES, "device", "Protocol that carried the flow."),
     _address("exporter", "device", "Source address of the export; for sFlow the agent address in the datagram."),
-    _uint("observation_domain", 32, "device", "IPFIX observation domain, NetFlow v9 source id, NetFlow v5 engine "
-          "type << 8 | engine id, sFlow sub-agent id."),
-    _uint("sampling_rate", 32, "device", "One of how many packets was sampled: 0 = unknown, 1 = unsampled. `bytes` and "
-          "`packets` are as exported; multiply once, when querying.", "1:n"),
+    _uint(
+        "observation_domain",
+        32,
+        "device",
+        "IPFIX observation domain, NetFlow v9 source id, NetFlow v5 engine type << 8 | engine id, sFlow sub-agent id.",
+    ),
+    _uint(
+        "sampling_rate",
+        32,
+        "device",
+        "One of how many packets was sampled: 0 = unknown, 1 = unsampled. `bytes` and "
+        "`packets` are as exported; multiply once, when querying.",
+        "1:n",
+    ),
     _address("src_addr", "addresses", "Source address of the flow."),
     _address("dst_addr", "addresses", "Destination address of the flow."),
     _address("next_hop", "routing", "Next-hop router (IANA 15, 62)."),
@@ -108,11 +124,22 @@ FLOW_COLUMNS: tuple[Column, ...] = (
     _uint("tos", 8, "protocol", "IPv4 type of service or IPv6 traffic class (IANA 5)."),
     _uint("icmp_type", 8, "protocol", "ICMP or ICMPv6 type."),
     _uint("icmp_code", 8, "protocol", "ICMP or ICMPv6 code."),
-    _uint("bytes", 64, "volume", "Octets from the IP header on, as exported, not scaled by sampling.", "octets",
-          "T64, ZSTD(1)"),
+    _uint(
+        "bytes",
+        64,
+        "volume",
+        "Octets from the IP header on, as exported, not scaled by sampling.",
+        "octets",
+        "T64, ZSTD(1)",
+    ),
     _uint("packets", 64, "volume", "Packets, as exported, not scaled by sampling.", "packets", "T64, ZSTD(1)"),
-    _uint("frame_length", 32, "volume", "Length of the sampled frame on the wire (sFlow frame_length), 0 elsewhere.",
-          "octets"),
+    _uint(
+        "frame_length",
+        32,
+        "volume",
+        "Length of the sampled frame on the wire (sFlow frame_length), 0 elsewhere.",
+        "octets",
+    ),
     _uint("in_if", 32, "device", "SNMP index of the input interface; 0 = unknown or none."),
     _uint("out_if", 32, "device", "SNMP index of the output interface; 0 = unknown or none."),
     _uint("src_as", 32, "routing", "Source AS number, origin or peer as the exporter is set."),
@@ -125,18 +152,35 @@ FLOW_COLUMNS: tuple[Column, ...] = (
     _mac("dst_mac", "Destination MAC address."),
     _uint("forwarding_status", 8, "device", "forwardingStatus (IANA 89): status in the top two bits, reason below."),
     _uint("flow_direction", 8, "device", "flowDirection (IANA 61): 0 = ingress or absent, 1 = egress."),
-    Column("mpls_labels", Kind.LABELS, "u4", "Array(UInt32)", "ZSTD(1)", "", "routing", "MPLS labels from the top of "
-           "the stack down (IANA 70 to 79), 20 bits each."),
+    Column(
+        "mpls_labels",
+        Kind.LABELS,
+        "u4",
+        "Array(UInt32)",
+        "ZSTD(1)",
+        "",
+        "routing",
+        "MPLS labels from the top of the stack down (IANA 70 to 79), 20 bits each.",
+    ),
     _address("post_nat_src_addr", "translation", "Source address after translation (IANA 225, 281)."),
     _address("post_nat_dst_addr", "translation", "Destination address after translation (IANA 226, 282)."),
     _uint("post_nat_src_port", 16, "translation", "Source port after translation (IANA 227)."),
     _uint("post_nat_dst_port", 16, "translation", "Destination port after translation (IANA 228)."),
-    _uint("firewall_event", 8, "protocol", "firewallEvent (IANA 233): 0 = none, 1 created, 2 deleted, 3 denied, "
-          "4 alert, 5 update."),
+    _uint(
+        "firewall_event",
+        8,
+        "protocol",
+        "firewallEvent (IANA 233): 0 = none, 1 created, 2 deleted, 3 denied, 4 alert, 5 update.",
+    ),
     _symbol("src_tenant", "Tenant that held the source address at the flow's time; `unassigned` where nobody did."),
     _symbol("dst_tenant", "Tenant that held the destination address at the flow's time."),
-    _enum("direction", DIRECTIONS, "attribution", "Seen from the tenants: ingress (to one), egress (from one), internal "
-          "(both ends are tenants), transit (neither is)."),
+    _enum(
+        "direction",
+        DIRECTIONS,
+        "attribution",
+        "Seen from the tenants: ingress (to one), egress (from one), internal "
+        "(both ends are tenants), transit (neither is).",
+    ),
     _symbol("retention_class", "Retention class of the flow: which age the policy gives it."),
 )
 

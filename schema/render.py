@@ -20,7 +20,7 @@ def address_text(octets: bytes) -> str:
 
 
 def time_text(milliseconds: int) -> str:
-    """Return milliseconds since the epoch as RFC 3339 UTC with milliseconds; what no calendar holds reads as the epoch."""
+    """Return milliseconds since the epoch as RFC 3339 UTC with milliseconds; past year 9999, the epoch."""
     try:
         moment = _EPOCH + timedelta(milliseconds=milliseconds)
     except OverflowError:

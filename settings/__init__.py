@@ -1,0 +1,1 @@
+"""Configuration, errors, and how files become typed values."""

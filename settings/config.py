@@ -114,7 +114,7 @@ class Config(Section):
     data_dir: Path
     listen: list[Endpoint] = Field(min_length=1)
     receive_buffer: Size = 32 * 2**20
-    exporters: list[Exporter] = []
+    exporters: list[Exporter] = Field(default_factory=list)
     allow_unlisted_exporters: bool = False
     tenants: Path
     retention: Path

@@ -18,7 +18,7 @@ class RefusalError(UserError):
 
 
 class ConfigError(UserError):
-    """A configuration file, an option or an argument is wrong; the message begins with file and line if there is one."""
+    """A configuration file, an option or an argument is wrong; the message begins with file and line, if any."""
 
     exit_code = USAGE
 

@@ -103,12 +103,15 @@ def _expand(path: Path, node: yaml.Node, environ: Mapping[str, str]) -> None:
             value = environ.get(name) or default
             if value is None:
                 line = node.start_mark.line + 1
-                raise ConfigError(f"{path}:{line}: the environment variable {name} is not set; export it, or write "
-                                  f"${{{name}:-a default}}")
+                raise ConfigError(
+                    f"{path}:{line}: the environment variable {name} is not set; export it, or write "
+                    f"${{{name}:-a default}}"
+                )
             return str(value)
 
         node.value = _VARIABLE.sub(replace, node.value)
-        node.tag = yaml.SafeLoader("").resolve(yaml.ScalarNode, node.value, (True, False))
+        resolver: Any = yaml.SafeLoader("")
+        node.tag = resolver.resolve(yaml.ScalarNode, node.value, (True, False))
 
 
 def _describe(path: Path, root: yaml.Node, model: type[BaseModel], fault: Any) -> str:

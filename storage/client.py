@@ -28,34 +28,18 @@ _PREFIX = re.compile(r"^.*?Code: \d+\. DB::\w*Exception: ", re.DOTALL)
 _TRAILER = re.compile(r"\s*\(version \d.*$", re.DOTALL)
 logging.getLogger("clickhouse_connect").setLevel(logging.CRITICAL)  # it logs errors that it also raises
 
-# The same statement may succeed later, with nothing changed but the server's load, disk or neighbours.
-_PASSING = {
-    24: "CANNOT_WRITE_TO_OSTREAM",
-    74: "CANNOT_READ_FROM_FILE_DESCRIPTOR",
-    75: "CANNOT_WRITE_TO_FILE_DESCRIPTOR",
-    159: "TIMEOUT_EXCEEDED",
-    160: "TOO_SLOW",
-    173: "CANNOT_ALLOCATE_MEMORY",
-    201: "QUOTA_EXCEEDED",
-    202: "TOO_MANY_SIMULTANEOUS_QUERIES",
-    209: "SOCKET_TIMEOUT",
-    210: "NETWORK_ERROR",
-    236: "ABORTED",
-    241: "MEMORY_LIMIT_EXCEEDED",
-    242: "TABLE_IS_READ_ONLY",
-    243: "NOT_ENOUGH_SPACE",
-    252: "TOO_MANY_PARTS",
-    279: "ALL_CONNECTION_TRIES_FAILED",
-    285: "TOO_FEW_LIVE_REPLICAS",
-    319: "UNKNOWN_STATUS_OF_INSERT",
-    394: "QUERY_WAS_CANCELLED",
-    425: "SYSTEM_ERROR",
-    439: "CANNOT_SCHEDULE_TASK",
-    473: "DEADLOCK_AVOIDED",
-    745: "SERVER_OVERLOADED",
-    999: "KEEPER_EXCEPTION",
-    1000: "POCO_EXCEPTION",
-    1001: "STD_EXCEPTION",
+# What the rows themselves are to blame for: the same insert will never be taken. Everything else may pass, by itself or
+# because somebody mends it (a full disk, a changed password, a table that is gone), and is no reason to lose flows.
+_ROWS_AT_FAULT = {
+    6: "CANNOT_PARSE_TEXT",
+    10: "NOT_FOUND_COLUMN_IN_BLOCK",
+    33: "CANNOT_READ_ALL_DATA",
+    50: "UNKNOWN_TYPE",
+    53: "TYPE_MISMATCH",
+    70: "CANNOT_CONVERT_TYPE",
+    117: "INCORRECT_DATA",
+    131: "TOO_LARGE_STRING_SIZE",
+    190: "SIZES_OF_ARRAYS_DONT_MATCH",
 }
 
 
@@ -68,9 +52,9 @@ class DatabaseRefusalError(RefusalError):
 
 
 def is_retryable(error: UserError) -> bool:
-    """Say whether the same request may succeed later, with nothing changed but the server's state."""
+    """Say whether the same insert may succeed later, with its rows as they are."""
     if isinstance(error, DatabaseRefusalError):
-        return error.code in _PASSING
+        return error.code not in _ROWS_AT_FAULT
     return isinstance(error, UnreachableError)
 
 

@@ -20,7 +20,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from settings.config import Embedded
-from settings.errors import RefusalError, UnreachableError, UserError
+from settings.errors import RefusalError, UserError
 from storage.client import Client, connect
 from storage.node_files import NodeFiles, State
 from storage.users import LOOPBACK, config_xml, users_xml
@@ -84,6 +84,8 @@ class Node:
 
     def stop(self) -> None:
         """Have the logs written to our audit tables, end the node, and let others use the directory."""
+        if self._lock is None:
+            return  # it is not ours: `start` was refused, or it was stopped before
         if self.running:
             with contextlib.suppress(UserError), self.connect("admin") as client:
                 client.command("SYSTEM FLUSH LOGS")
@@ -188,7 +190,7 @@ class Node:
                 with self.connect("admin") as admin:
                     admin.create_database()
                 return self.running
-            except (OSError, UnreachableError):
+            except (OSError, UserError):  # or refused: by another ClickHouse on our port, and ours is about to end
                 if time.monotonic() > deadline:
                     raise NodeError(f"ClickHouse did not answer in {_READY_SECONDS} s; see {self.files.log}") from None
                 time.sleep(_POLL_SECONDS)

@@ -91,7 +91,7 @@ def test_a_variable_length_field_past_its_set_keeps_the_records_before_it() -> N
     assert result.faults == {Fault.RECORD_LENGTH: 1}
 
 
-BASES = exports()[::4] + [v9(a_set(0, template(256, [(1, 4)])), a_set(256, bytes(64)))]
+BASES = [*exports()[::4], v9(a_set(0, template(256, [(1, 4)])), a_set(256, bytes(64)))]
 
 
 @settings(max_examples=400, deadline=None)

@@ -80,7 +80,9 @@ def test_uptime_stamps_are_signed_and_wrap(uptime: int, stamp: int, offset: int)
 def test_uptime_stamps_in_ipfix_need_the_start_time() -> None:
     from schema.render import time_text
 
-    options = a_set(3, options_template10(301, [(149, 4)], [(160, 8)])) + a_set(301, struct.pack(">IQ", 7, NOW - 60_000))
+    options = a_set(3, options_template10(301, [(149, 4)], [(160, 8)])) + a_set(
+        301, struct.pack(">IQ", 7, NOW - 60_000)
+    )
     assert one([(22, 4)], struct.pack(">I", 1500), before=options)["flow_start"] == time_text(NOW - 58_500)
     assert one([(22, 4)], struct.pack(">I", 1500))["flow_start"] == time_text(0)
 

@@ -10,7 +10,16 @@ import pytest
 
 from decoders import Datagrams, Limits, State, decode
 from tests.decoders.wire import (
-    EXPORTER, NOW, a_set, decoded, flows, ipfix, options_template9, options_template10, template, v9,
+    EXPORTER,
+    NOW,
+    a_set,
+    decoded,
+    flows,
+    ipfix,
+    options_template9,
+    options_template10,
+    template,
+    v9,
 )  # fmt: skip
 
 FLOW = a_set(0, template(256, [(1, 4), (10, 2), (48, 1)]))
@@ -76,7 +85,9 @@ def test_interface_names_of_fixed_and_variable_length() -> None:
     (name,) = result.interface_names
     assert (name.exporter, name.if_index, name.name, name.description) == (EXPORTER, 3, "ge-0/0/3", "uplink")
     options = a_set(3, options_template10(300, [(10, 4)], [(82, 65535)]))
-    result = decoded(ipfix(options, a_set(300, struct.pack(">I", 4) + b"\x04eth4" + struct.pack(">I", 5) + b"\xff\0\4eth5")))
+    result = decoded(
+        ipfix(options, a_set(300, struct.pack(">I", 4) + b"\x04eth4" + struct.pack(">I", 5) + b"\xff\0\4eth5"))
+    )
     assert [(name.if_index, name.name) for name in result.interface_names] == [(4, "eth4"), (5, "eth5")]
 
 

@@ -44,7 +44,10 @@ def test_templates_of_two_source_ids_and_two_versions_are_kept_apart() -> None:
 
 def test_withdrawal_over_udp_is_ignored() -> None:
     state = State()
-    decoded(ipfix(a_set(2, template(256, BYTES_AND_PORT)), a_set(3, options_template10(257, [(149, 4)], [(34, 4)]))), state=state)
+    decoded(
+        ipfix(a_set(2, template(256, BYTES_AND_PORT)), a_set(3, options_template10(257, [(149, 4)], [(34, 4)]))),
+        state=state,
+    )
     decoded(ipfix(a_set(2, struct.pack(">HH", 256, 0)), a_set(3, struct.pack(">HH", 3, 0))), state=state)
     assert flows(ipfix(a_set(256, record(1, 2))), state=state)[0]["src_port"] == 2
     assert len(state.templates.by_key) == 2
@@ -85,7 +88,9 @@ def test_a_malformed_template_keeps_those_before_it() -> None:
 def test_templates_of_one_exporter_are_bounded_and_neighbours_unharmed() -> None:
     state = State()
     first = v9(a_set(0, template(256, BYTES_AND_PORT)), source=1)
-    flood = [v9(a_set(0, b"".join(template(256 + id_, [(1, 4)]) for id_ in range(1000))), source=n) for n in range(2, 9)]
+    flood = [
+        v9(a_set(0, b"".join(template(256 + id_, [(1, 4)]) for id_ in range(1000))), source=n) for n in range(2, 9)
+    ]
     result = decoded(first, *flood, v9(a_set(256, record(1, 2)), source=1), state=state)
     assert result.flows.rows == 1
     assert len(state.templates.by_key) == 4096

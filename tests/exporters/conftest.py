@@ -6,10 +6,10 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from recordings import PAIRS, PROGRAMS, Capture, Export, Listener
-from tshark_reading import dissect, write_pcap
 
 from demo.capture import write_capture
+from tests.exporters.recordings import PAIRS, PROGRAMS, Capture, Export, Listener
+from tests.exporters.tshark_reading import dissect, write_pcap
 
 
 @pytest.fixture(scope="session")

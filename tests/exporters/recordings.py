@@ -11,10 +11,9 @@ from functools import partial
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from tshark_reading import Datagram
-
 from demo.capture import CapturedFlow
 from demo.programs import Run, nfprobe, sfprobe, softflowd
+from tests.exporters.tshark_reading import Datagram
 
 PAIRS = [("192.0.2.10", "198.51.100.20"), ("192.0.2.11", "203.0.113.9"), ("2001:db8:1::10", "2001:db8:2::20")]
 PROGRAMS: dict[str, Callable[[Path, str, int], Run]] = {

@@ -7,13 +7,13 @@ from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
-from tshark_reading import Datagram, Flow, dissect, faults, flows, records, write_pcap
 
 from demo.encode import Exporter, IpfixExporter, NetFlow5Exporter, NetFlow9Exporter, Options, SFlowExporter
 from demo.provider import traffic
 from demo.traffic import packets
 from schema.batch import Flows
 from schema.render import address_text
+from tests.exporters.tshark_reading import Datagram, Flow, dissect, faults, flows, records, write_pcap
 
 NOW = 1_795_262_400_789
 BOOT = NOW - 86_400_000

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import dpkt
 import numpy as np
-from recordings import PAIRS
 
 from demo.capture import write_capture
 from demo.provider import DEVICES, MOVED_ADDRESS, MOVED_FROM, MOVED_TO, SITE, Ports, traffic, write_demo
@@ -14,6 +13,7 @@ from demo.traffic import mapped, packets, sampled
 from schema.columns import FLOW_COLUMNS
 from settings.config import Embedded, load_config
 from tenants.allocations import load_allocations
+from tests.exporters.recordings import PAIRS
 
 START, END = 1_795_260_000_000, 1_795_260_600_000
 PORTS = Ports(netflow=20055, sflow=26343, clickhouse_http=28123, clickhouse_tcp=29000, metrics=29477)
@@ -22,7 +22,7 @@ PORTS = Ports(netflow=20055, sflow=26343, clickhouse_http=28123, clickhouse_tcp=
 def test_the_files_of_a_demo_are_what_the_program_takes(tmp_path: Path) -> None:
     config = load_config(write_demo(tmp_path / "demo", START, PORTS), {})
     assert config.listen == ["127.0.0.1:20055", "127.0.0.1:26343"]
-    assert {exporter.name for exporter in config.exporters} == {device.name for device in DEVICES}
+    assert {exporter.name for exporter in config.exporters} == {device.name for device in DEVICES} | {"probes"}
     assert isinstance(config.storage, Embedded)
     assert config.storage.http_port == 28123
     loaded = load_allocations(config.tenants)

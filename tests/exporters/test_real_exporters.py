@@ -6,8 +6,6 @@ from collections import defaultdict
 from pathlib import Path
 
 import pytest
-from recordings import PROGRAMS, Capture, Export
-from tshark_reading import Datagram, Flow, faults, flows
 
 from decoders.block import Datagrams, Decoded
 from decoders.decode import decode
@@ -17,6 +15,8 @@ from demo import programs
 from demo.traffic import mapped
 from schema.render import rows
 from settings.errors import RefusalError
+from tests.exporters.recordings import PROGRAMS, Capture, Export
+from tests.exporters.tshark_reading import Datagram, Flow, faults, flows
 
 COLUMNS = ("src_addr", "dst_addr", "src_port", "dst_port", "proto", "packets", "bytes")
 FLOW_TYPES = {"5": "netflow5", "9": "netflow9", "10": "ipfix", "sfprobe": "sflow"}

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from tests.query.flow_rows import Ask, Row, as_flows, random_rows
 
 from storage.ddl import wanted
 from storage.embedded import Node
 from storage.upgrade import upgrade
 from storage.writer import Writer
+from tests.query.flow_rows import Ask, Row, as_flows, random_rows
 
 
 @pytest.fixture(scope="session")

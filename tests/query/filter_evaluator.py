@@ -5,8 +5,6 @@ from __future__ import annotations
 import operator
 from ipaddress import IPv6Address
 
-from tests.query.flow_rows import Row
-
 from query.expression import (
     And,
     Compare,
@@ -22,6 +20,7 @@ from query.expression import (
     Or,
     Within,
 )
+from tests.query.flow_rows import Row
 
 _COLUMNS = {
     "port": ("src_port", "dst_port"),

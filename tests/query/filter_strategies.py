@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from ipaddress import ip_network
 
-from tests.query.flow_rows import AS_NUMBERS, FLAGS, INTERFACES, NAMES, PORTS, V4, V6
 from hypothesis import strategies as st
 
 from query.expression import (
@@ -22,6 +21,7 @@ from query.expression import (
     Or,
     Within,
 )
+from tests.query.flow_rows import AS_NUMBERS, FLAGS, INTERFACES, NAMES, PORTS, V4, V6
 
 _ENDS = st.sampled_from(End)
 _HOSTS = st.sampled_from(V4 + V6).map(ip_network)

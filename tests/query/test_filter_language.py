@@ -7,7 +7,6 @@ from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
-from tests.query.filter_strategies import FILTERS, text_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,6 +15,7 @@ from query.filter import MAX_LENGTH, parse
 from query.sql import Parameters, condition
 from query.words import KEYWORDS, MAX_NESTING
 from settings.errors import ConfigError
+from tests.query.filter_strategies import FILTERS, text_of
 
 EXPORTERS = {
     "edge-1": (ip_network("192.0.2.1/32"),),

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import re
 
-from tests.query.filter_evaluator import holds
-from tests.query.filter_strategies import FILTERS, text_of
-from tests.query.flow_rows import SINCE, UNTIL, Ask, Row
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -16,6 +13,9 @@ from query.reports import flows_report
 from query.sql import MAX_PARAMETERS, Parameters, condition
 from query.words import MAX_NESTING
 from schema.columns import BY_NAME
+from tests.query.filter_evaluator import holds
+from tests.query.filter_strategies import FILTERS, text_of
+from tests.query.flow_rows import SINCE, UNTIL, Ask, Row
 
 _PLACEHOLDER = re.compile(r"\{p[0-9]+:(Array\()?(UInt8|UInt16|UInt32|UInt64|Int64|IPv6|String)\)?\}")
 _VOCABULARY = {*BY_NAME, "AND", "OR", "NOT", "IN", "BETWEEN", "bitAnd", "=", "<", ">", "<=", ">=", "0", "1", "6", "58"}

@@ -16,10 +16,10 @@ from pathlib import Path
 from socket import AF_INET, SOCK_DGRAM, socket
 
 import pytest
-from tests.query.flow_rows import SINCE, UNTIL, Ask, Row
 
 from query.filter import parse
 from query.reports import flows_report, top_report
+from tests.query.flow_rows import SINCE, UNTIL, Ask, Row
 
 # NetFlow v9 elements (RFC 3954 section 8): the addresses by IP version, then what both versions share.
 _ADDRESSES = {

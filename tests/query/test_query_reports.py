@@ -6,14 +6,14 @@ from collections import defaultdict
 from datetime import UTC, timedelta
 
 import pytest
-from tests.query.filter_evaluator import holds
-from tests.query.flow_rows import SINCE, UNTIL, Ask, Row
 
 from query.expression import Node
 from query.filter import parse
 from query.reports import ORDERS, STATISTICS, flows_report, parse_statistic, top_report
 from schema.columns import FLOW_COLUMNS
 from settings.errors import ConfigError
+from tests.query.filter_evaluator import holds
+from tests.query.flow_rows import SINCE, UNTIL, Ask, Row
 
 FILTER = parse("bytes > 10k and not src ip 10.0.0.1 and packets < 1M")
 

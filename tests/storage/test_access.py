@@ -171,7 +171,7 @@ def test_retention_may_drop_a_partition_and_say_so(database: Node) -> None:
 
 
 def test_a_large_aggregation_spills_instead_of_failing(tmp_path: Path) -> None:
-    small = Embedded(mode="embedded", memory_limit="1500MiB")
+    small = Embedded(mode="embedded", memory_limit=1500 * 2**20)
     with Node(small, tmp_path) as node, node.connect("query") as client:
         sql = "SELECT count() FROM (SELECT number, count() FROM numbers(12000000) GROUP BY number)"
         assert client.query(sql).rows == [(12_000_000,)]

@@ -39,7 +39,7 @@ def test_a_refusal_is_one_line_with_its_code(database: Node) -> None:
     assert message.startswith("ClickHouse refused: Unknown table expression identifier 'nonexistent'")
     assert message.endswith("(UNKNOWN_TABLE)")
     assert "\n" not in message
-    assert (refusal.value.code, is_retryable(refusal.value), refusal.value.exit_code) == (60, False, 1)
+    assert (refusal.value.code, is_retryable(refusal.value), refusal.value.exit_code) == (60, True, 1)
 
 
 def test_a_timeout_of_the_server_is_passing(node: Node) -> None:

@@ -98,8 +98,10 @@ def test_no_orphan_and_no_lock_after_kill_9_of_the_parent(tmp_path: Path) -> Non
 
 def test_a_second_start_on_the_same_directory_is_refused(tmp_path: Path) -> None:
     with Node(EMBEDDED, tmp_path) as node:
+        second = Node(EMBEDDED, tmp_path)
         with pytest.raises(RefusalError, match="another Flowkeep is running on"):
-            Node(EMBEDDED, tmp_path).start()
+            second.start()
+        second.stop()
         node.connect("query").close()
 
 
@@ -110,6 +112,15 @@ def test_a_port_in_use_is_named(tmp_path: Path) -> None:
         port = taken.getsockname()[1]
         with pytest.raises(NodeError, match=rf"in use.*127\.0\.0\.1.*{port}.*change 'storage.http_port'"):
             Node(EMBEDDED.model_copy(update={"http_port": port}), tmp_path).start()
+
+
+def test_a_port_of_another_node_is_named(node: Node, tmp_path: Path) -> None:
+    state = node.files.state()
+    assert state is not None
+    with pytest.raises(NodeError, match=rf"in use.*{state.tcp_port}"):
+        Node(EMBEDDED.model_copy(update={"tcp_port": state.tcp_port}), tmp_path).start()
+    with pytest.raises(NodeError, match=rf"in use.*{state.http_port}"):
+        Node(EMBEDDED.model_copy(update={"http_port": state.http_port}), tmp_path).start()
 
 
 def test_chosen_ports_are_used(tmp_path: Path) -> None:
