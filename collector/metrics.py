@@ -51,7 +51,7 @@ class Metrics:
         self.sequence_gaps = counter("sequence_gaps_total", "Places where an exporter's numbering skipped ahead.")
         self.templates_received = counter("templates_received_total", "Template definitions received.")
         self.option_records = counter("option_records_total", "Options data records received.")
-        self.counter_samples = counter("counter_samples_total", "sFlow counter samples received.")
+        self.counter_samples = counter("sflow_polled_samples_total", "sFlow counter samples received.")
         self.templates = gauge("templates", "Templates in force.")
         self.insert_seconds = Histogram(
             "flowkeep_clickhouse_insert_seconds", "Time of one insert.", buckets=_SECONDS, registry=registry

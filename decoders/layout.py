@@ -53,10 +53,10 @@ class Layout(NamedTuple):
 
     `length` is a record's octets, or with variable-length fields the fewest it can have. `places` are those of the
     fields, as (anchor, offset): anchor 0 is the record's start, anchor k the end of its k-th variable-length field.
-    `gaps` are the octets from each anchor to the next variable-length field, `tail` those behind the last. `sources` are
-    by column, the preferred one first; `labels` are the label stack entries by depth. `samplers` name the sampler, `rates`
-    (by element id) hold sampling figures inside the record. `reverse` reads the same records as the flows of the
-    opposite direction (RFC 5103).
+    `gaps` are the octets from each anchor to the next variable-length field, `tail` those behind the last. `sources`
+    are by column, the preferred one first; `labels` are the label stack entries by depth. `samplers` name the sampler,
+    `rates` (by element id) hold sampling figures inside the record. `reverse` reads the same records as the flows of
+    the opposite direction (RFC 5103).
     """
 
     template: Template

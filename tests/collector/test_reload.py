@@ -1,0 +1,55 @@
+"""Tenants and policy are read again on SIGHUP and on change; files that are wrong change nothing."""
+
+from __future__ import annotations
+
+import os
+import signal
+import struct
+import urllib.request
+
+from tests.collector.site import TENANTS, Site, wait_for
+from tests.decoders.wire import a_set, template, v9
+
+DATAGRAM = v9(
+    a_set(0, template(256, [(8, 4), (12, 4), (1, 4)])), a_set(256, struct.pack(">4B4BI", 203, 0, 113, 5, 8, 8, 8, 8, 1))
+)
+
+
+def metric(site: Site, name: str) -> float:
+    with urllib.request.urlopen(f"http://127.0.0.1:{site.ports.metrics}/metrics") as answer:
+        lines = answer.read().decode().splitlines()
+    return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
+
+
+def test_a_changed_file_takes_effect_and_a_wrong_one_does_not(site: Site) -> None:
+    with site.collector() as collector:
+        collector.settle(site.send([DATAGRAM]))
+        site.tenants.write_text(TENANTS + "203.0.113.0/24,newcomer,,,,\n")
+        wait_for(lambda: metric(site, "flowkeep_allocations") == 4)
+        site.send([DATAGRAM])
+        collector.settle(2)
+        site.tenants.write_text(TENANTS + "203.0.113.0/24,,,,,\n203.0.113.1/24,other,,,,\n")
+        wait_for(lambda: metric(site, "flowkeep_reload_failed") == 1)
+        site.send([DATAGRAM])
+        collector.settle(3)
+        tenants = [row[0] for row in site.rows("SELECT src_tenant FROM flows ORDER BY time_received")]
+        assert sorted(tenants) == ["newcomer", "newcomer", "unassigned"]
+        log = site.log.read_text()
+        assert "tenants.csv:5" in log
+        assert "tenants.csv:6" in log
+        site.tenants.write_text(TENANTS)
+        wait_for(lambda: metric(site, "flowkeep_reload_failed") == 0)
+
+
+def test_sighup_reloads_and_a_policy_change_reaches_the_database(site: Site) -> None:
+    with site.collector() as collector:
+        before = metric(site, 'flowkeep_reloads_total{result="done"}')
+        os.kill(collector.pid, signal.SIGHUP)
+        wait_for(lambda: metric(site, 'flowkeep_reloads_total{result="done"}') == before + 1)
+        policy = site.directory / "retention.yaml"
+        policy.write_text(policy.read_text().replace("keep_for: 30d", "keep_for: 45d"))
+        wait_for(lambda: metric(site, 'flowkeep_reloads_total{result="done"}') == before + 2)
+        shown = site.flowkeep("retention", "show")
+        assert shown.returncode == 0, shown.stdout
+        assert "45 d" in shown.stdout
+        assert "47 d" in shown.stdout

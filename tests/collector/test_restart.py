@@ -1,0 +1,145 @@
+"""Processes die: nothing that was received is lost, and nothing is stored twice."""
+
+from __future__ import annotations
+
+import os
+import signal
+import struct
+import threading
+import time
+from pathlib import Path
+
+from collector.segments import Segment, numbers, path_of
+from collector.tally import Count, Tally
+from storage.node_files import NodeFiles
+from tests.collector.site import Site, wait_for
+from tests.decoders.wire import a_set, template, v9
+
+FIELDS = [(8, 4), (12, 4), (1, 4), (2, 4)]
+RECORDS = 20
+
+
+def numbered(datagrams: int) -> list[bytes]:
+    """Datagrams whose records are numbered in `bytes`, the template in the first one only."""
+    payloads = [v9(a_set(0, template(256, FIELDS)))]
+    for number in range(datagrams):
+        records = b"".join(
+            struct.pack(">4B4BII", 192, 0, 2, 1, 198, 51, 100, 1, 1 + number * RECORDS + index, 1)
+            for index in range(RECORDS)
+        )
+        payloads.append(v9(a_set(256, records), sequence=number + 1))
+    return payloads
+
+
+def tally(site: Site) -> tuple[int, int, int]:
+    """Rows, distinct numbers, and their sum."""
+    return site.rows("SELECT count(), uniqExact(bytes), sum(bytes) FROM flows")[0]
+
+
+def expected(datagrams: int) -> tuple[int, int, int]:
+    count = datagrams * RECORDS
+    return count, count, count * (count + 1) // 2
+
+
+def journaled(site: Site) -> int:
+    directory = site.directory / "data" / "journal"
+    return sum(Segment(path_of(directory, number), writable=False).count for number in numbers(directory))
+
+
+def test_kill_9_in_the_middle_of_a_replay(site: Site) -> None:
+    payloads = numbered(6000)
+    collector = site.collector()
+    collector.start()
+    sender = threading.Thread(target=site.send, args=(payloads,), kwargs={"pause": 0.0005})
+    sender.start()
+    received = replayed = kills = 0
+    while sender.is_alive():
+        time.sleep(0.7)
+        collector.kill()
+        received += Tally(site.directory / "data" / "journal" / "receiver.tally")[Count.RECEIVED]
+        kills += 1
+        collector = site.collector()
+        collector.start()  # what is sent meanwhile is received by nobody: UDP
+        replayed += collector.books()["replayed"]
+    books = collector.settle()
+    received += books["received"] - books["replayed"]
+    rows, distinct, _ = tally(site)
+    assert kills >= 2
+    assert replayed > 0
+    assert rows == distinct
+    assert rows % RECORDS == 0
+    datagrams = rows // RECORDS + 1  # the first held the template
+    # A datagram is counted, then journaled: each kill may fall between the two, once.
+    assert received - kills <= datagrams <= received
+    assert collector.stop() == 0
+
+
+def test_what_was_journaled_before_a_kill_is_stored_after_it_exactly_once(site: Site) -> None:
+    payloads = numbered(1500)
+    collector = site.collector()
+    collector.start()
+    site.send(payloads[:700])
+    os.kill(NodeFiles.of(collector.config.data_dir).state().pid, signal.SIGSTOP)  # type: ignore[union-attr]
+    site.send(payloads[700:])
+    wait_for(lambda: journaled(site) + collector.books()["datagrams_decoded"] >= len(payloads))
+    collector.kill()
+    again = site.collector()
+    again.start()
+    books = again.settle()
+    assert books["replayed"] > 0
+    assert tally(site) == expected(1500)
+    again.stop()
+
+
+def test_clickhouse_dies_and_the_flows_wait_for_it(site: Site) -> None:
+    payloads = numbered(2000)
+    with site.collector() as collector:
+        site.send(payloads[:500])
+        os.kill(NodeFiles.of(collector.config.data_dir).state().pid, signal.SIGKILL)  # type: ignore[union-attr]
+        site.send(payloads[500:])
+        collector.settle(len(payloads))
+        assert tally(site) == expected(2000)
+    assert "starting it again" in site.log.read_text()
+
+
+def test_the_receiver_dies_and_is_started_again(site: Site) -> None:
+    payloads = numbered(600)
+    with site.collector() as collector:
+        site.send(payloads[:300])
+        collector.settle(300)
+        (child,) = [
+            pid
+            for pid in _children(collector.pid)
+            if b"collector.receiver" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        ]
+        os.kill(child, signal.SIGKILL)
+        site.send(payloads[300:])  # the sockets are the daemon's: their buffers hold
+        collector.settle(len(payloads))
+        assert tally(site) == expected(600)
+
+
+def test_sigterm_under_load_stores_everything_received(site: Site) -> None:
+    payloads = numbered(3000)
+    collector = site.collector()
+    collector.start()
+    site.send(payloads)
+    assert collector.stop() == 0
+    collector = site.collector()
+    collector.start()
+    books = collector.settle()
+    assert books["replayed"] == 0
+    assert tally(site) == expected(3000)
+    collector.stop()
+
+
+def test_nothing_is_left_running_after_kill_9(site: Site) -> None:
+    collector = site.collector()
+    collector.start()
+    children = _children(collector.pid)
+    assert len(children) == 2
+    collector.kill()
+    wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children))
+
+
+def _children(parent: int) -> list[int]:
+    return [int(pid) for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
