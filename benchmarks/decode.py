@@ -52,7 +52,7 @@ def run() -> Iterator[dict[str, Any]]:
     exporters: dict[str, Callable[[], list[bytes]]] = {
         "netflow5": lambda: exported(NetFlow5Exporter(boot), flows),
         "netflow9": lambda: exported(NetFlow9Exporter(1, boot, options=options), flows),
-        "ipfix": lambda: exported(IpfixExporter(1, options=options), flows),
+        "ipfix": lambda: exported(IpfixExporter(1, options=options, max_octets=2000), flows),
         "sflow": lambda: exported(SFlowExporter("192.0.2.9", boot), packets(np.random.default_rng(7), flows, 20)),
     }
     ours = 0.0

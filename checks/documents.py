@@ -194,7 +194,9 @@ def _command(command: Any, parent: typer.Context | None, name: str) -> Iterator[
     usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
     yield from (f"## {context.command_path}", "", *(command.help or "").splitlines(), "", "```", usage, "```", "")
     records = [parameter.get_help_record(context) for parameter in command.get_params(context)]
-    rows = [(_code(record[0]), " ".join(record[1].split())) for record in records if record and "--help" not in record[0]]
+    rows = [
+        (_code(record[0]), " ".join(record[1].split())) for record in records if record and "--help" not in record[0]
+    ]
     if rows:
         yield from (*_table(("option", "meaning"), rows), "")
 

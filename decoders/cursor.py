@@ -18,6 +18,9 @@ Positions = npt.NDArray[np.int64]
 _NARROW = 32
 """Below this many walks at once, plain Python is cheaper than array operations on so few elements."""
 
+_LONG_RUN = 8
+"""Regions of one length in a row, on average, from which on copying them as one array is the quicker way."""
+
 
 def u8(data: Data, at: Positions) -> Positions:
     """Return the octets at `at` as int64."""
@@ -117,10 +120,20 @@ def _walk_one(data: Data, position: int, end: int, form: Form, left: int) -> tup
 
 
 def gather(data: Data, starts: Positions, ends: Positions) -> npt.NDArray[np.uint8]:
-    """Return the octets of all regions [start, end), joined."""
-    view = data.data
-    joined = b"".join([view[start:end] for start, end in zip(starts.tolist(), ends.tolist(), strict=True)])
-    return np.frombuffer(joined, np.uint8)
+    """Return the octets of all regions [start, end), joined; quickest where regions of one length stand in a row."""
+    lengths = ends - starts
+    runs = np.flatnonzero(np.diff(lengths, prepend=-1))
+    if len(runs) > max(len(starts) // _LONG_RUN, 1):
+        joined = b"".join([data.data[start:end] for start, end in zip(starts.tolist(), ends.tolist(), strict=True)])
+        return np.frombuffer(joined, np.uint8)
+    found = [_windows(data, starts[run], int(lengths[run.start])) for run in map(slice, runs, [*runs[1:], None])]
+    return np.concatenate(found) if len(found) > 1 else found[0]
+
+
+def _windows(data: Data, starts: Positions, width: int) -> npt.NDArray[np.uint8]:
+    """Return the regions of `width` octets from each start, joined: one copy of a void each, from overlapping ones."""
+    windows = np.ndarray(len(data) - width + 1, f"V{width}", data, strides=(1,))
+    return windows[starts].view(np.uint8)
 
 
 def octets(data: Data, at: Positions, width: int) -> npt.NDArray[np.uint8]:

@@ -23,6 +23,9 @@ from decoders.state import State
 from schema.batch import Array
 from schema.columns import BY_NAME
 
+_CHUNK = 8192
+"""Records read at a time: all their columns are taken while they are in the processor's cache."""
+
 _CLOCKED = frozenset({Read.UPTIME, Read.BEFORE_EXPORT})
 _TYPES = np.zeros(16, np.uint8)
 _TYPES[[5, 9, 10]] = 1, 2, 3  # codes of schema.columns.FLOW_TYPES by version
@@ -68,6 +71,7 @@ def parts_of(context: Context, sets: Items, layout: Layout, out: Decoded) -> lis
     sets = sets.where(room)
     if not len(sets.start):
         return []
+    sets = sets.where(np.argsort(sets.end - sets.start, kind="stable"))  # runs of one length are gathered faster
     records: Records
     if layout.gaps:
         variable = VariableRecords(context.block.data, sets.start, sets.end, layout)
@@ -119,21 +123,28 @@ def write(context: Context, parts: list[Part], sink: Sink) -> None:
 
 def _fill(context: Context, part: Part, sink: Sink, where: slice) -> None:
     clocks = _clocks(context, part)
-    for name, sources in part.layout.sources.items():
-        out = sink.slot(name, where)
-        read(part.records.octets(sources[0]), sources[0].read, clocks, out)
-        for source in sources[1:]:
-            gap = absent(out)
-            if not gap.any():
-                break
-            other = BY_NAME[name].zeros(len(out))
-            read(part.records.octets(source), source.read, clocks, other)
-            out[gap] = other[gap]
+    for first in range(0, part.rows, _CHUNK):
+        rows = slice(first, min(first + _CHUNK, part.rows))
+        there = slice(where.start + rows.start, where.start + rows.stop)
+        _fill_chunk(part, clocks.of(rows), sink, rows, there)
     for depth, source in part.layout.labels.items():
         sink.slot("mpls_labels", where)[:, depth] = uint(part.records.octets(source))
     rates = _rates(context, part)
     if rates is not None:
         sink.slot("sampling_rate", where)[:] = rates
+
+
+def _fill_chunk(part: Part, clocks: Clocks, sink: Sink, rows: slice, where: slice) -> None:
+    for name, sources in part.layout.sources.items():
+        out = sink.slot(name, where)
+        read(part.records.octets(sources[0], rows), sources[0].read, clocks, out)
+        for source in sources[1:]:
+            gap = absent(out)
+            if not gap.any():
+                break
+            other = BY_NAME[name].zeros(len(out))
+            read(part.records.octets(source, rows), source.read, clocks, other)
+            out[gap] = other[gap]
 
 
 def _clocks(context: Context, part: Part) -> Clocks:
@@ -188,6 +199,7 @@ def _look_up(
     for index in np.unique(stream).tolist() if sources and known else ():
         table = known.get(keys[index])
         if table:
-            rows = np.flatnonzero(np.repeat(stream == index, part.counts))
+            alone = bool(np.all(stream == index))
+            rows = slice(None) if alone else np.flatnonzero(np.repeat(stream == index, part.counts))
             for source in sources:
                 rates[rows] = look_up(table, uint(part.records.octets(source))[rows], rates[rows])

@@ -27,6 +27,10 @@ class Clocks:
     uptime: npt.NDArray[np.uint32]
     known: npt.NDArray[np.bool_]
 
+    def of(self, rows: slice) -> Clocks:
+        """Return the clocks of some records."""
+        return Clocks(self.export[rows], self.uptime[rows], self.known[rows])
+
 
 def uint(octets: Octets) -> Array:
     """Return big-endian unsigned integers of 1 to 8 octets (reduced-size encoding, RFC 7011 section 6.2)."""

@@ -14,13 +14,16 @@ _NARROW = 32
 """Below this many sets at once, plain Python finds the records faster than array operations do."""
 
 
+_ALL = slice(None)
+
+
 class Records(Protocol):
     """n records; `counts` says how many came from each set."""
 
     counts: Positions
 
-    def octets(self, source: Source) -> npt.NDArray[np.uint8]:
-        """Return the source's octets in every record, uint8 of shape (n, length)."""
+    def octets(self, source: Source, rows: slice = _ALL) -> npt.NDArray[np.uint8]:
+        """Return the source's octets in the records `rows`, uint8 of shape (n, length)."""
         ...
 
 
@@ -32,10 +35,10 @@ class FixedRecords:
         self._places = layout.places
         self._rows = gather(data, starts, starts + self.counts * layout.length).reshape(-1, layout.length)
 
-    def octets(self, source: Source) -> npt.NDArray[np.uint8]:
-        """Return the source's octets in every record, a view of shape (n, length)."""
+    def octets(self, source: Source, rows: slice = _ALL) -> npt.NDArray[np.uint8]:
+        """Return the source's octets in the records `rows`, a view of shape (n, length)."""
         at = self._places[source.field][1] + source.skip
-        return self._rows[:, at : at + source.length]
+        return self._rows[rows, at : at + source.length]
 
 
 class VariableRecords:
@@ -69,17 +72,17 @@ class VariableRecords:
         self.counts = np.bincount(owners, minlength=len(starts))
         self._anchors, self._lengths = anchors[order], lengths[order]
 
-    def octets(self, source: Source) -> npt.NDArray[np.uint8]:
-        """Return the source's octets in every record, a copy of shape (n, length).
+    def octets(self, source: Source, rows: slice = _ALL) -> npt.NDArray[np.uint8]:
+        """Return the source's octets in the records `rows`, a copy of shape (n, length).
 
         A number in a variable-length field is taken right-aligned; where a length does not fit the type, it reads zero.
         """
         anchor, offset = self._layout.places[source.field]
         if source.length != VARIABLE:
-            return octets(self._data, self._anchors[:, anchor] + offset + source.skip, source.length)
-        length = self._lengths[:, anchor - 1, None]
+            return octets(self._data, self._anchors[rows, anchor] + offset + source.skip, source.length)
+        length = self._lengths[rows, anchor - 1, None]
         width = WIDTHS.get(source.read, 8)
-        at = self._anchors[:, anchor, None] + np.arange(-width, 0)
+        at = self._anchors[rows, anchor, None] + np.arange(-width, 0)
         fits = (length == width) if source.read in WIDTHS else (length <= width)
         inside = (np.arange(width, 0, -1) <= length) & fits
         return np.where(inside, self._data[np.where(inside, at, 0)], np.uint8(0))

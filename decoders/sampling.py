@@ -14,6 +14,9 @@ import numpy.typing as npt
 
 from schema.batch import Array
 
+_FEW = 4
+"""Samplers that are looked for one by one rather than by a search."""
+
 Rates = npt.NDArray[np.uint32]
 
 
@@ -78,6 +81,10 @@ def rates_in_records(columns: Mapping[int, Array]) -> npt.NDArray[np.int64]:
 
 def look_up(known: Mapping[int, int], ids: Array, rates: Rates) -> Rates:
     """Return `rates` with the known rate of each id in its place; where the id is unknown, what stood there."""
+    if len(known) <= _FEW:
+        for key, rate in known.items():
+            rates = np.where(ids == np.uint64(key), np.uint32(rate), rates)
+        return rates
     keys = np.array(sorted(known), np.uint64)
     values = np.array([known[key] for key in sorted(known)], np.uint32)
     at = np.minimum(np.searchsorted(keys, ids.astype(np.uint64)), len(keys) - 1)
