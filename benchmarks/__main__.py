@@ -1,4 +1,4 @@
-"""`make bench`: every benchmark, one JSON line a result; names as arguments choose some, --seconds shortens the load."""
+"""`make bench`: every benchmark, one JSON line a result; names choose some, --seconds shortens the load."""
 
 from __future__ import annotations
 

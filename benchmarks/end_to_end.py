@@ -43,9 +43,9 @@ def _load(port: int, rate: int, seconds: float, sent: Any) -> None:
         while (elapsed := time.monotonic() - begun) < seconds:
             due = int(elapsed * rate / _RECORDS)
             for number in range(done, due):
-                payload = payloads[number % len(payloads)]
-                struct.pack_into(">I", payload, 12, sequence + number)
-                out.send(payload)
+                datagram = payloads[number % len(payloads)]
+                struct.pack_into(">I", datagram, 12, sequence + number)
+                out.send(datagram)
             done = max(done, due)
             time.sleep(0.005)
     sent.put((done + len(announced), sum(_flows(payloads[number % len(payloads)]) for number in range(done))))

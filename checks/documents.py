@@ -1,15 +1,17 @@
-"""Writes the reference pages in docs/ from the code they describe, or says which of them are stale.
+"""Writes the reference pages in docs/, and the grants in deploy/clickhouse/, from the code that they describe.
 
-`python -m checks.documents` exits 1 and names the stale pages; with `--write` it brings them up to date.
+`python -m checks.documents` exits 1 and names the stale files; with `--write` it brings them up to date.
 """
 
 from __future__ import annotations
 
+import re
 import sys
 import types
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+from xml.sax.saxutils import escape
 
 import typer
 from prometheus_client.metrics import MetricWrapperBase
@@ -24,8 +26,10 @@ from schema.columns import FLOW_COLUMNS
 from settings.config import Config, Endpoint, Name, Prefix, Size
 from settings.errors import FINDING, UNREACHABLE, USAGE
 from settings.source import Section
+from storage.users import ROLES, grants, user_name
 
 ROOT = Path(__file__).parents[1]
+_USERS = "deploy/clickhouse/users.d/flowkeep.xml"
 _NOTE = "<!-- Written by `python -m checks.documents --write` from {source}; do not edit. -->"
 _WORDS = (
     (Size, "a size: `512MiB`, `4GiB`"),
@@ -44,13 +48,14 @@ _WORDS = (
 
 
 def pages() -> dict[str, str]:
-    """Return each generated page by its file name in docs/."""
+    """Return each generated file's text by its path."""
     return {
-        "columns.md": _page("Stored columns", "schema/columns.py", _columns()),
-        "faults.md": _page("Faults", "decoders/faults.py", _faults()),
-        "metrics.md": _page("Metrics", "collector/metrics.py", _metrics()),
-        "configuration.md": _page("Configuration", "settings/config.py and retention/policy.py", _configuration()),
-        "cli.md": _page("Commands", "cli/", _commands()),
+        "docs/columns.md": _page("Stored columns", "schema/columns.py", _columns()),
+        "docs/faults.md": _page("Faults", "decoders/faults.py", _faults()),
+        "docs/metrics.md": _page("Metrics", "collector/metrics.py", _metrics()),
+        "docs/configuration.md": _page("Configuration", "settings/config.py and retention/policy.py", _configuration()),
+        "docs/cli.md": _page("Commands", "cli/", _commands()),
+        _USERS: _users((ROOT / _USERS).read_text()),
     }
 
 
@@ -65,6 +70,15 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[s
 
 def _code(text: object) -> str:
     return f"`{text}`"
+
+
+def _users(text: str) -> str:
+    """Return users.d/flowkeep.xml with each role's grants of today; the rest of it is written by hand."""
+    for role in ROLES:
+        queries = "".join(f"{' ' * 16}<query>{escape(grant)}</query>\n" for grant in grants(role, "flowkeep"))
+        block = rf"(?s)(<{user_name(role)}>\s*<password.*?<grants>\n).*?( *</grants>)"
+        text = re.sub(block, lambda found, new=queries: found[1] + new + found[2], text, count=1)  # type: ignore[misc]
+    return text
 
 
 def _columns() -> Iterator[str]:
@@ -206,9 +220,9 @@ def main() -> int:
     write = "--write" in sys.argv[1:]
     stale = []
     for name, text in pages().items():
-        path = ROOT / "docs" / name
+        path = ROOT / name
         if not path.exists() or path.read_text() != text:
-            stale.append(f"docs/{name}")
+            stale.append(name)
             if write:
                 path.write_text(text)
     if write:

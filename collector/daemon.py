@@ -20,15 +20,17 @@ import numpy as np
 
 from collector.clock import Clock
 from collector.endpoint import Answer, Endpoint
+from collector.heap import KEPT_OCTETS, keep_freed
 from collector.journal import Journal
 from collector.listeners import bind, drops
 from collector.metrics import Metrics
 from collector.pipeline import Attribution, Pipeline
+from collector.purge_watch import PurgeWatch
 from collector.receiver_process import ReceiverProcess
 from collector.tally import Count
 from decoders.faults import Fault
 from settings.config import Config, Embedded
-from settings.errors import RefusalError, UserError
+from settings.errors import RefusalError, UnreachableError, UserError
 from storage.client import connect
 from storage.embedded import Node
 from storage.writer import Writer
@@ -37,6 +39,7 @@ log = logging.getLogger("flowkeep")
 _POLL = 0.02
 _WATCH = 0.5
 _DRAIN = 30.0
+_SAY_EVERY = 60.0
 
 
 class Sources(Protocol):
@@ -67,10 +70,12 @@ class Daemon:
         self._seen: dict[Path, float] = {}
         self._counted: dict[Count, int] = {}
         self._watched_at = 0.0
+        self._purges = PurgeWatch(config, self.metrics)
         self._node: Node | None = None
 
     def run(self) -> None:
         """Collect until SIGTERM or SIGINT; SIGHUP reloads. UserError where it cannot start."""
+        keep_freed(KEPT_OCTETS)
         lock = self._lock()
         self._attribution = self._load()
         listeners = bind(self._config.listen, self._config.receive_buffer)
@@ -108,7 +113,8 @@ class Daemon:
         self._receiver = ReceiverProcess(self._config, listeners, self._journal, self._clock)
         self._receiver.start()
         try:
-            self._start_storage()
+            if not self._start_storage():
+                return
             with connect(self._config.storage, self._config.data_dir, "ingest") as client:
                 pipeline = Pipeline(
                     self._config,
@@ -147,11 +153,26 @@ class Daemon:
         if waiting:
             log.warning("%d datagrams wait in the journal for the next start", waiting)
 
-    def _start_storage(self) -> None:
+    def _start_storage(self) -> bool:
+        """Bring up the storage and its schema; a server that does not answer is waited for, False if we are stopped."""
         if isinstance(self._config.storage, Embedded):
             self._node = Node(self._config.storage, self._config.data_dir)
             self._node.start()
-        self._sources.enforce()
+        said = 0.0
+        while not self._stop.is_set():
+            try:
+                self._sources.enforce()
+            except UnreachableError as error:
+                if self._node:
+                    raise
+                if time.monotonic() - said > _SAY_EVERY or not said:
+                    said = time.monotonic()
+                    log.warning("%s; what is received waits in the journal", error)
+                self._account()
+                self._stop.wait(1.0)
+            else:
+                return True
+        return False
 
     def _lock(self) -> int:
         """Take the data directory for this process."""
@@ -187,6 +208,7 @@ class Daemon:
             self.metrics.restarts.labels("clickhouse").inc()
             self._restart_node(self._node)
         self._account()
+        self._purges.look()
 
     def _restart_node(self, node: Node) -> None:
         try:

@@ -67,6 +67,8 @@ class Metrics:
         self.reload_failed = gauge(
             "reload_failed", "1 while the files on disk are not valid and older ones are in force."
         )
+        self.purged_rows = counter("purge_rows_total", "Rows that purges have dropped, as their records say.")
+        self.purged_at = gauge("purge_last_success_timestamp_seconds", "When a purge last came to its end.")
         self.restarts = counter(
             "process_restarts_total", "Processes of ours that ended and were started again.", "process"
         )

@@ -56,8 +56,8 @@ class Items:
     start: Positions
     end: Positions
 
-    def where(self, mask: npt.NDArray[np.bool_]) -> Items:
-        """Return the items that `mask` picks."""
+    def where(self, mask: npt.NDArray[np.bool_] | npt.NDArray[np.intp]) -> Items:
+        """Return the items that `mask` picks: booleans, or indices in the order wanted."""
         return Items(self.owner[mask], self.tag[mask], self.start[mask], self.end[mask])
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -35,6 +35,8 @@ class Purged:
 def apply(plan: Plan, policy: Policy, client: Client, clock: Callable[[], datetime]) -> list[Purged]:
     """Run the plan with a client of the retention role and return what was dropped, each recorded in `purges`.
 
+    The run itself is recorded in `purge_runs` when it has come to its end, whether or not anything was due.
+
     RefusalError before the first step if the guard refuses any. PurgeError where a partition still has parts
     afterwards; what was dropped until then is recorded, and the next plan has the rest. A partition that is gone
     already, by ClickHouse's own TTL or another purge, is passed over.
@@ -55,6 +57,7 @@ def apply(plan: Plan, policy: Policy, client: Client, clock: Callable[[], dateti
         done = Purged(step, clock(), rows, size)
         client.command(_record(done))
         purged.append(done)
+    client.command(_record_run(plan, purged, clock()))
     return purged
 
 
@@ -77,15 +80,38 @@ def _drop(step: Step) -> str:
 
 def _record(done: Purged) -> str:
     partition = done.step.partition
-    values = {
-        "time": literal(done.time.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]),
-        "table_name": literal(FLOWS),
-        "partition": literal(_name(done.step)),
-        "retention_class": literal(partition.retention_class),
-        "day": literal(partition.day.isoformat()),
-        "rows": done.rows,
-        "bytes": done.bytes,
-        "reason": literal(done.step.reason),
-    }
+    return _insert(
+        "purges",
+        {
+            "time": _time(done.time),
+            "table_name": literal(FLOWS),
+            "partition": literal(_name(done.step)),
+            "retention_class": literal(partition.retention_class),
+            "day": literal(partition.day.isoformat()),
+            "rows": done.rows,
+            "bytes": done.bytes,
+            "reason": literal(done.step.reason),
+        },
+    )
+
+
+def _record_run(plan: Plan, purged: list[Purged], now: datetime) -> str:
+    return _insert(
+        "purge_runs",
+        {
+            "time": _time(now),
+            "partitions": len(purged),
+            "rows": sum(done.rows for done in purged),
+            "bytes": sum(done.bytes for done in purged),
+            "findings": len(plan.findings),
+        },
+    )
+
+
+def _insert(table: str, values: Mapping[str, str | int]) -> str:
     names, texts = ", ".join(values), ", ".join(map(str, values.values()))
-    return f"INSERT INTO purges ({names}) VALUES ({texts})"  # noqa: S608 - literals and integers only
+    return f"INSERT INTO {table} ({names}) VALUES ({texts})"  # noqa: S608 - literals and integers only
+
+
+def _time(moment: datetime) -> str:
+    return literal(moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3])

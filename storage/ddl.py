@@ -176,4 +176,16 @@ _SMALL = (
         order_by="time",
         comment="Partitions that the scheduled purge has dropped",
     ),
+    Table(
+        "purge_runs",
+        (
+            Field("time", _TIME),
+            Field("partitions", "UInt64"),
+            Field("rows", "UInt64"),
+            Field("bytes", "UInt64"),
+            Field("findings", "UInt64"),
+        ),
+        order_by="time",
+        comment="Purges that came to their end, whether or not anything was due",
+    ),
 )

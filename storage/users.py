@@ -34,7 +34,7 @@ def grants(role: str, database: str) -> tuple[str, ...]:
         case "admin":
             return ("GRANT ALL ON *.* WITH GRANT OPTION",)
         case "ingest":
-            closed = [f"`{database}`.purges", f"`{database}`.part_audit", *people]
+            closed = [*(f"`{database}`.{table}" for table in ("purges", "purge_runs", "part_audit")), *people]
             return (f"GRANT INSERT ON `{database}`.*", *(f"REVOKE INSERT ON {table}" for table in closed))
         case "query":
             return (f"GRANT SELECT ON `{database}`.*", *(f"REVOKE SELECT ON {table}" for table in people))
@@ -44,6 +44,7 @@ def grants(role: str, database: str) -> tuple[str, ...]:
             return (
                 f"GRANT {rights} ON `{database}`.*",
                 f"GRANT INSERT ON `{database}`.purges",
+                f"GRANT INSERT ON `{database}`.purge_runs",
                 *(f"GRANT SELECT ON system.{table}" for table in system),
             )
     raise KeyError(role)

@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,8 +21,8 @@ from tests.deploy.programs import DEPLOY, ROOT
 
 # The engine's boot session runs as `default`, which our users.d removes; this stands after it.
 _BOOT = """<clickhouse><users><default><password/><networks><ip>127.0.0.1</ip></networks><profile>boot</profile>
-<quota>default</quota><grants><query>GRANT SYSTEM LISTEN ON *.*</query><query>GRANT CREATE TEMPORARY TABLE ON *.*</query>
-</grants></default></users><profiles><default/><boot><max_sessions_for_user>1</max_sessions_for_user></boot></profiles>
+<quota>default</quota><grants><query>GRANT SYSTEM LISTEN ON *.*</query></grants></default></users>
+<profiles><default/><boot><max_sessions_for_user>1</max_sessions_for_user></boot></profiles>
 <quotas><default/></quotas></clickhouse>"""
 
 
@@ -52,7 +51,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         )
     url = f"http://127.0.0.1:{http}"
     try:
-        _await(url, process, directory / "log")
+        _await(http, process, directory / "log")
         server = Server(mode="server", url=url, passwords=passwords)
         with connect(server, directory, "admin") as client:
             client.create_database()
@@ -74,12 +73,13 @@ def _free_ports() -> tuple[int, int]:
         return one.getsockname()[1], other.getsockname()[1]
 
 
-def _await(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+def _await(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait until the server listens; what it printed is the failure's message."""
     deadline = time.monotonic() + 30
     while True:
         try:
-            with urllib.request.urlopen(f"{url}/ping", timeout=5):
-                return
+            return socket.create_connection(("127.0.0.1", port), 5).close()
         except OSError:
-            assert process.poll() is None and time.monotonic() < deadline, log.read_text()
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, log.read_text()
             time.sleep(0.05)

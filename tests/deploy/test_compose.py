@@ -72,7 +72,7 @@ def test_clickhouse_is_published_on_loopback_only(services: dict[str, Any]) -> N
 def test_the_configuration_in_the_container_is_valid(services: dict[str, Any], name: str, tmp_path: Path) -> None:
     for source, target in mounts(services[name]):  # as the container sees it, the later mount over the earlier
         if target.startswith("/etc/flowkeep"):
-            files = [Path(source)] if Path(source).is_file() else [path for path in Path(source).iterdir()]
+            files = [Path(source)] if Path(source).is_file() else list(Path(source).iterdir())
             for file in files:
                 (tmp_path / file.name).write_text(file.read_text())
     config = load_config(tmp_path / "flowkeep.yaml", services[name]["environment"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import json
 import re
 import shutil
 import subprocess
@@ -68,13 +68,10 @@ def test_the_build_backend_is_in_the_development_lock() -> None:
 
 
 def test_what_is_copied_makes_a_whole_package(tmp_path: Path) -> None:
+    (tmp_path / "src").mkdir()
     for source in sources():
-        if source == "configs":
-            continue
-        if (ROOT / source).is_dir():
-            shutil.copytree(ROOT / source, tmp_path / "src" / source, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(ROOT / source, tmp_path / "src") if (tmp_path / "src").mkdir(exist_ok=True) is None else None
+        copy = shutil.copytree if (ROOT / source).is_dir() else shutil.copy
+        copy(ROOT / source, tmp_path / "src" / source)
     pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
     built = subprocess.run([*pip, "--wheel-dir", tmp_path, tmp_path / "src"], capture_output=True, text=True)
     assert built.returncode == 0, built.stderr
@@ -89,11 +86,11 @@ def test_what_is_copied_makes_a_whole_package(tmp_path: Path) -> None:
 
 @pytest.fixture
 def healthcheck() -> list[str]:
-    command: list[str] = eval(arguments("HEALTHCHECK")[0].partition("CMD ")[2])  # noqa: S307 - our own file
+    command: list[str] = json.loads(arguments("HEALTHCHECK")[0].partition("CMD ")[2])
     return [sys.executable, *command[1:]]
 
 
 def test_the_healthcheck_fails_where_nothing_answers(healthcheck: list[str]) -> None:
     elsewhere = [word.replace("127.0.0.1:9477", "127.0.0.1:1") for word in healthcheck]
     assert elsewhere != healthcheck
-    assert subprocess.run(elsewhere, capture_output=True, env=os.environ).returncode != 0
+    assert subprocess.run(elsewhere, capture_output=True).returncode != 0
