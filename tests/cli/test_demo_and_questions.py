@@ -1,0 +1,105 @@
+"""The demo by its contract, and the everyday questions to what it leaves running."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from demo.collector_process import CollectorProcess
+from demo.provider import MOVED_ADDRESS, MOVED_FROM, MOVED_TO
+from tests.collector.site import flowkeep
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    directory = tmp_path_factory.mktemp("demo") / "files"
+    command = [sys.executable, "-m", "cli.main", "demo", "--seconds", "3", "--json", "--directory", str(directory)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=150)
+    assert done.returncode == 0, done.stderr
+    return directory, json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def config(told: tuple[Path, dict[str, Any]]) -> Iterator[str]:
+    """The demo's collector, started again."""
+    directory, _ = told
+    with CollectorProcess(directory / "flowkeep.yaml", directory / "collector.log"):
+        yield str(directory / "flowkeep.yaml")
+
+
+def test_the_report_has_its_keys_and_balances(told: tuple[Path, dict[str, Any]]) -> None:
+    _, report = told
+    keys = {"datagrams", "decoded", "stored", "dropped", "faults", "flow_types", "tenants", "purged_rows", "seconds"}
+    assert keys <= set(report)
+    assert report["decoded"] == report["stored"] + sum(report["dropped"].values()) == sum(report["flow_types"].values())
+    assert report["datagrams"] == report["datagrams_decoded"] + sum(report["faults"].values())
+    assert set(report["flow_types"]) == {"netflow5", "netflow9", "ipfix", "sflow"}
+    assert len(set(report["tenants"]) - {"unassigned"}) >= 12
+    assert report["purged_rows"] > 0
+    assert report["faults"] == {"exporter_not_allowed": 1, "unknown_version": 1}
+    assert set(report["programs"].values()) == {0}
+
+
+def test_sql_prints_tab_separated_rows_and_cannot_write(config: str, told: tuple[Path, dict[str, Any]]) -> None:
+    _, report = told
+    done = flowkeep("sql", "SELECT count(), 'a\tb' FROM flows", "-c", config)
+    assert done.stdout == f"{report['stored'] - report['purged_rows']}\ta\\tb\n"
+    for statement in ("DROP TABLE flows", "INSERT INTO purges (reason) VALUES ('x')", "SELECT nonsense FROM flows"):
+        done = flowkeep("sql", statement, "-c", config)
+        assert done.returncode == 1
+        assert done.stderr.count("\n") == 1
+
+
+def test_the_moved_address_has_two_holders(config: str) -> None:
+    done = flowkeep("flows", f"src ip {MOVED_ADDRESS}", "--last", "1h", "-n", "100000", "--json", "-c", config)
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    ends = {
+        tenant: [row["flow_start"] for row in rows if row["src_tenant"] == tenant] for tenant in (MOVED_FROM, MOVED_TO)
+    }
+    assert {row["src_tenant"] for row in rows} == {MOVED_FROM, MOVED_TO}
+    assert max(ends[MOVED_FROM]) < min(ends[MOVED_TO])
+
+
+def test_top_scales_by_sampling_once(config: str) -> None:
+    done = flowkeep("top", "type sflow", "-s", "srctenant/bytes", "-n", "3", "--json", "-c", config)
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    name = rows[0]["key"]
+    direct = flowkeep("sql", "SELECT sum(bytes * sampling_rate) FROM flows WHERE flow_type = 'sflow' "
+                             f"AND src_tenant = '{name}'", "-c", config)  # fmt: skip
+    assert rows[0]["bytes"] == int(direct.stdout)
+    assert rows == sorted(rows, key=lambda row: -row["bytes"])
+
+
+def test_a_wrong_filter_has_a_caret(config: str) -> None:
+    done = flowkeep("flows", "scr ip 192.0.2.1", "-c", config)
+    assert done.returncode == 2
+    assert "^" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_retention_show_agrees_and_a_second_purge_finds_nothing(config: str) -> None:
+    shown = flowkeep("retention", "show", "--json", "-c", config)
+    assert shown.returncode == 0
+    assert {state["name"]: state["agrees"] for state in json.loads(shown.stdout)} == {
+        "basic": True, "standard": True, "extended": True
+    }  # fmt: skip
+    purged = flowkeep("retention", "purge", "--json", "-c", config)
+    assert json.loads(purged.stdout)["due"] == []
+    dry = flowkeep("retention", "purge", "--dry-run", "-c", config)
+    assert (dry.returncode, dry.stdout) == (0, "nothing is due\n")
+
+
+def test_lookup_as_of_a_time(config: str) -> None:
+    done = flowkeep("tenants", "lookup", MOVED_ADDRESS, "--at", "2020-01-01T00:00Z", "--json", "-c", config)
+    assert json.loads(done.stdout)["tenant"] == MOVED_FROM
+    done = flowkeep("tenants", "lookup", MOVED_ADDRESS, "-c", config)
+    assert done.stdout.startswith(MOVED_TO)
+    done = flowkeep("tenants", "lookup", "8.8.8.8", "-c", config)
+    assert done.returncode == 1
+    assert "unassigned" in done.stdout
