@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-DEBIAN := softflowd pmacct nfdump tshark prometheus docker-compose
+DEBIAN := softflowd pmacct nfdump tshark prometheus docker-compose systemd
 
 .PHONY: setup demo test check bench lock docs programs clean
 
@@ -31,6 +31,7 @@ check: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m checks.sizes
+	$(BIN)/python -m checks.documents
 
 bench: setup programs
 	$(BIN)/python -m benchmarks

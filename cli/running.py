@@ -17,8 +17,6 @@ from cli.sources import FileSources, read
 from cli.tables import plain_console, print_table
 from collector.clock import Clock
 from collector.daemon import Daemon, install_signals
-from demo.provider import MOVED_ADDRESS
-from demo.story import tell
 
 _QUESTIONS = """
 The collector is still running. In another terminal:
@@ -91,6 +89,8 @@ def demo(
 
     Without a terminal, or with --json, it ends by itself.
     """
+    from demo.story import tell  # here, because scapy takes half a second and a netlink socket to import
+
     console = plain_console(stderr=as_json)
     stay = sys.stdout.isatty() and not as_json
     report = tell(directory, seconds, lambda line: console.print("-", line), linger if stay else None)
@@ -102,6 +102,8 @@ def demo(
 
 def linger(config: Path) -> None:
     """Leave the demo's collector to the person at the terminal, until Ctrl-C."""
+    from demo.provider import MOVED_ADDRESS
+
     address = configuration(config).metrics
     print(
         _QUESTIONS.format(config=config.resolve(), bin=Path(sys.executable).parent, moved=MOVED_ADDRESS, http=address)

@@ -224,6 +224,7 @@ class Daemon:
             metric.inc(self._news(count))
         faults = {Fault.EXPORTER_NOT_ALLOWED: Count.REFUSED, Fault.JOURNAL_FULL: Count.JOURNAL_FULL}
         self.metrics.count_faults({fault: news for fault, count in faults.items() if (news := self._news(count))})
+        self.metrics.ready.set(self._is_ready())
         waiting = self._journal.backlog()
         oldest = self._journal.oldest_waiting()
         self.metrics.journal_backlog.set(waiting)
@@ -266,8 +267,11 @@ class Daemon:
     def _health(self) -> Answer:
         return True, {"status": "running"}
 
+    def _is_ready(self) -> bool:
+        return self._ready and not self._stop.is_set() and (self._node is None or self._node.running)
+
     def _readiness(self) -> Answer:
-        well = self._ready and not self._stop.is_set() and (self._node is None or self._node.running)
+        well = self._is_ready()
         return well, {"status": "ready" if well else "not ready"}
 
     def _status(self) -> Answer:

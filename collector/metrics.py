@@ -69,6 +69,7 @@ class Metrics:
         )
         self.purged_rows = counter("purge_rows_total", "Rows that purges have dropped, as their records say.")
         self.purged_at = gauge("purge_last_success_timestamp_seconds", "When a purge last came to its end.")
+        self.ready = gauge("ready", "1 while what is received is stored.")
         self.restarts = counter(
             "process_restarts_total", "Processes of ours that ended and were started again.", "process"
         )
