@@ -45,7 +45,7 @@ class ReceiverProcess:
     def start(self) -> None:
         """Start the receiver; it dies with this process."""
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "collector.receiver"],
+            [sys.executable, "-P", "-m", "collector.receiver"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             pass_fds=self._sockets,

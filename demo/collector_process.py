@@ -30,7 +30,7 @@ class CollectorProcess:
     def __init__(self, config: Path, log: Path, shift: float = 0.0) -> None:
         self.config: Config = load_config(config, os.environ)
         self._log = log
-        self._command = [sys.executable, "-m", "cli.main", "run", "-c", str(config), "--clock-shift", str(shift)]
+        self._command = [sys.executable, "-P", "-m", "cli.main", "run", "-c", str(config), "--clock-shift", str(shift)]
         self._process: subprocess.Popen[bytes] | None = None
 
     @property

@@ -233,7 +233,7 @@ def _ask(collector: CollectorProcess, report: Report, say: Callable[[str], None]
 
 
 def _purge(config: Path, say: Callable[[str], None]) -> int:
-    command = [sys.executable, "-m", "cli.main", "retention", "purge", "-c", str(config), "--json"]
+    command = [sys.executable, "-P", "-m", "cli.main", "retention", "purge", "-c", str(config), "--json"]
     answer = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     for step in answer["due"]:
         say(f"purge: {step['rows']:,} rows: {step['reason']}")
