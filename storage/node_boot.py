@@ -5,16 +5,14 @@ It ties its life to its parent's, confines itself, and turns into a ClickHouse s
 
 from __future__ import annotations
 
-import ctypes
 import importlib.util
 import os
-import signal
 import sys
 from pathlib import Path
 
+from settings.parent import die_with
 from storage import confine
 
-_PR_SET_PDEATHSIG = 1
 _READABLE = [
     "/usr",
     "/lib",
@@ -48,7 +46,7 @@ _STATEMENTS = (
 def main() -> None:
     """Serve until SIGTERM; a start that fails prints why to stderr and exits with 1."""
     node_dir, parent = Path(sys.argv[1]), int(sys.argv[2])
-    _die_with(parent)
+    die_with(parent)
     if confine.available():
         engine = importlib.util.find_spec("chdb")
         packages = [Path(place).parent for place in (engine and engine.submodule_search_locations) or ()]
@@ -65,14 +63,6 @@ def main() -> None:
         trouble = str(error)
     print(trouble, flush=True)
     sys.exit(trouble.partition(", Stack trace")[0].strip().replace("\n", " "))  # the log's last line says it in short
-
-
-def _die_with(parent: int) -> None:
-    """Have the kernel kill us when the thread that started us ends, however it ends."""
-    if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0):
-        sys.exit("prctl(PR_SET_PDEATHSIG) failed")
-    if os.getppid() != parent:
-        sys.exit("the parent has gone")
 
 
 if __name__ == "__main__":
