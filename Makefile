@@ -17,7 +17,7 @@ $(VENV)/.ready: requirements-dev.txt pyproject.toml
 	@touch $@
 
 demo: setup
-	$(BIN)/flowkeep demo
+	@$(BIN)/flowkeep demo
 
 programs:
 	@checks/programs $(DEBIAN)
@@ -34,7 +34,7 @@ check: setup
 	$(BIN)/python -m checks.documents
 
 bench: setup programs
-	$(BIN)/python -m benchmarks
+	@$(BIN)/python -m benchmarks
 
 # Pins every dependency with its hashes; run after a change of pyproject.toml.
 lock: setup

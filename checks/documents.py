@@ -89,7 +89,8 @@ def _columns() -> Iterator[str]:
 
 
 def _faults() -> Iterator[str]:
-    yield "Why octets that arrived gave no flow: values of the label `reason` of `flowkeep_faults_total`."
+    yield "Why octets that arrived gave no flow: values of the label `reason` of `flowkeep_datagrams_rejected_total`,"
+    yield "where the unit is a datagram, and of `flowkeep_faults_total`."
     yield ""
     yield from _table(("reason", "counted in", "meaning"), ((_code(f.value), f.unit + "s", f.doc) for f in Fault))
 

@@ -69,6 +69,7 @@ class Daemon:
         self._ready = False
         self._seen: dict[Path, float] = {}
         self._counted: dict[Count, int] = {}
+        self._dropped: dict[str, int] = {}
         self._watched_at = 0.0
         self._purges = PurgeWatch(config, self.metrics)
         self._node: Node | None = None
@@ -231,7 +232,8 @@ class Daemon:
         self.metrics.journal_octets.set(self._journal.size())
         self.metrics.set_lag(max(self._clock.now_ms() - oldest, 0) / 1000 if oldest is not None else 0.0)
         for name, lost in zip(self._config.listen, drops(self._listeners), strict=True):
-            self.metrics.socket_drops.labels(name).set(lost)
+            self.metrics.socket_drops.labels(name).inc(max(lost - self._dropped.get(name, 0), 0))
+            self._dropped[name] = lost
 
     def _news(self, count: Count) -> int:
         """Return by how much a counter of the receiver's has grown since it was last asked."""

@@ -6,7 +6,6 @@ packet.
 
 from __future__ import annotations
 
-from collections import Counter as Tallies
 from collections.abc import Mapping
 from typing import Any
 
@@ -41,9 +40,10 @@ class Metrics:
         self.exporter_datagrams = counter(
             "exporter_datagrams_total", "Datagrams by exporter, as configured.", "exporter"
         )
-        self.faults = counter(
-            "faults_total", "What could not be decoded, each reason in its own unit.", "reason", "unit"
+        self.datagrams_rejected = counter(
+            "datagrams_rejected_total", "Datagrams that gave nothing, by why: faults of the unit datagram.", "reason"
         )
+        self.faults = counter("faults_total", "Smaller faults, each reason in its own unit.", "reason", "unit")
         self.records_decoded = counter("records_decoded_total", "Flows decoded.", "flow_type")
         self.records_stored = counter("records_stored_total", "Flows that ClickHouse acknowledged.")
         self.records_dropped = counter("records_dropped_total", "Flows decoded but not stored.", "reason")
@@ -61,7 +61,9 @@ class Metrics:
         self.journal_backlog = gauge("journal_backlog_datagrams", "Datagrams in the journal that are not stored yet.")
         self._lag = 0.0
         self._lag_seconds = gauge("lag_seconds", "Age of the oldest datagram that is not stored yet.")
-        self.socket_drops = gauge("socket_drops", "Datagrams the kernel dropped for want of buffer.", "listener")
+        self.socket_drops = counter(
+            "socket_drops_total", "Datagrams the kernel dropped for want of buffer.", "listener"
+        )
         self.allocations = gauge("allocations", "Allocations in force.")
         self.reloads = counter("reloads_total", "Reloads of allocations and policy.", "result")
         self.reload_failed = gauge(
@@ -77,7 +79,10 @@ class Metrics:
     def count_faults(self, faults: Mapping[Fault, int]) -> None:
         """Add counts of faults."""
         for fault, count in faults.items():
-            self.faults.labels(fault.value, fault.unit).inc(count)
+            if fault.unit == "datagram":
+                self.datagrams_rejected.labels(fault.value).inc(count)
+            else:
+                self.faults.labels(fault.value, fault.unit).inc(count)
 
     def set_lag(self, seconds: float) -> None:
         """Say how old the oldest datagram is that is not stored yet."""
@@ -89,20 +94,18 @@ class Metrics:
 
         `received` = `datagrams_decoded` + faults of the unit datagram + `waiting`; `decoded` = `stored` + `dropped`.
         """
-        faults, units = _by_label(self.faults), Tallies[str]()
-        for fault, count in faults.items():
-            units[Fault(fault).unit] += count
+        rejected = _by_label(self.datagrams_rejected)
         return {
             "received": _value(self.datagrams_received),
             "replayed": _value(self.datagrams_replayed),
             "datagrams_decoded": _value(self.datagrams_decoded),
-            "datagrams_faulty": units["datagram"],
+            "datagrams_faulty": sum(rejected.values()),
             "waiting": _value(self.journal_backlog),
             "decoded": sum(_by_label(self.records_decoded).values()),
             "flow_types": _by_label(self.records_decoded),
             "stored": _value(self.records_stored),
             "dropped": _by_label(self.records_dropped),
-            "faults": faults,
+            "faults": rejected | _by_label(self.faults),
             "kernel_drops": sum(_by_label(self.socket_drops).values()),
             "journal_bytes": _value(self.journal_octets),
             "lag_seconds": round(self._lag, 3),

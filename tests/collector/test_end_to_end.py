@@ -113,7 +113,7 @@ def test_metrics_are_as_prometheus_wants_them(site: Site) -> None:
         checked = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True, text=True)
         assert checked.returncode == 0, checked.stdout + checked.stderr
         assert "flowkeep_records_stored_total 1.0" in text
-        assert 'flowkeep_faults_total{reason="unknown_version",unit="datagram"} 1.0' in text
+        assert 'flowkeep_datagrams_rejected_total{reason="unknown_version"} 1.0' in text
         for page in ("healthz", "readyz"):
             with urllib.request.urlopen(f"http://127.0.0.1:{site.ports.metrics}/{page}") as answer:
                 assert answer.status == 200
