@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 
-import typer
+_interrupt = signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C while the rest is loaded: no traceback
 
-from cli import capturing, querying, retaining, running, tenancy
-from settings.errors import UserError
+import typer  # noqa: E402
+
+from cli import capturing, querying, retaining, running, tenancy  # noqa: E402
+from settings.errors import FINDING, UserError  # noqa: E402
+
+signal.signal(signal.SIGINT, _interrupt)
 
 app = typer.Typer(
     help="Keep every flow exactly as long as the policy says.",
@@ -25,15 +31,16 @@ app.add_typer(retaining.app, name="retention")
 def main() -> None:
     """Run the command line; exit codes are those of `settings.errors`."""
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
     except UserError as error:
         print(f"flowkeep: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output has gone: nothing to say, and nowhere to say it
-        sys.exit(0)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    except BrokenPipeError:  # the reader has gone; Python would flush once more at its end, and complain
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(FINDING)
 
 
 if __name__ == "__main__":

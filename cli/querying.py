@@ -21,8 +21,8 @@ from settings.config import Config
 from settings.errors import ConfigError
 from storage.client import connect
 
-_LINE = ("time_received", "flow_start", "proto", "src_addr", "src_port", "dst_addr", "dst_port", "packets", "bytes",
-         "sampling_rate", "src_tenant", "dst_tenant", "direction")  # fmt: skip
+_LINE = ("flow_start", "proto", "src_addr", "src_port", "dst_addr", "dst_port", "packets", "bytes", "sampling_rate",
+         "src_tenant", "dst_tenant", "direction")  # fmt: skip
 _EVERYTHING_SINCE = datetime(1970, 1, 1, tzinfo=UTC)
 
 Filter = Annotated[list[str] | None, typer.Argument(help="A filter in nfdump's language.", show_default=False)]
@@ -47,7 +47,7 @@ def flows(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the newest flows that a filter selects, over all that is stored unless a time is given."""
+    """List the newest flows that a filter selects, of all that is stored unless a time is given; --json: whole."""
     loaded = configuration(config)
     since, until = _span(last, window)
     columns = tuple(BY_NAME) if as_json else _LINE

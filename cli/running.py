@@ -24,7 +24,7 @@ The collector is still running. In another terminal:
   export FLOWKEEP_CONFIG={config} PATH={bin}:$PATH
   flowkeep top -s tenant/bytes --last 1h
   flowkeep flows 'src ip {moved} and dst port 22'
-  flowkeep sql 'SELECT exporter, count() FROM flows GROUP BY 1'
+  flowkeep sql 'SELECT flow_type, count() FROM flows GROUP BY 1'
   flowkeep retention show
   flowkeep status
 
@@ -76,7 +76,9 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     for name, value in books.items():
         if isinstance(value, dict):
             value = ", ".join(f"{key} {count:,}" for key, count in value.items()) or "none"
-        rows.append((name.replace("_", " "), f"{value:,}" if type(value) is int else value))
+        if isinstance(value, bool):
+            value = "yes" if value else "no"
+        rows.append((name.replace("_", " "), f"{value:,}" if isinstance(value, int) else value))
     print_table(("", ""), rows)
 
 
@@ -110,3 +112,4 @@ def linger(config: Path) -> None:
     )
     with suppress(KeyboardInterrupt):
         signal.pause()
+    print()  # the terminal has written ^C

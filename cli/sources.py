@@ -7,6 +7,7 @@ from pathlib import Path
 
 from retention.policy import Policy, load_policy
 from settings.config import Config, Embedded
+from settings.errors import ConfigError
 from storage.audit import with_audit
 from storage.client import connect
 from storage.ddl import wanted
@@ -45,7 +46,14 @@ class FileSources:
 
 def read(config: Config) -> tuple[Policy, Allocations]:
     """Return policy and allocations; ConfigError with every fault, also of classes that the policy does not have."""
-    policy = load_policy(config.retention, os.environ)
+    try:
+        policy = load_policy(config.retention, os.environ)
+    except ConfigError as error:
+        try:
+            load_allocations(config.tenants)
+        except ConfigError as other:
+            raise ConfigError(f"{error}\n{other}") from None
+        raise
     allocations = load_allocations(config.tenants)
     policy.check_classes(allocations)
     return policy, allocations

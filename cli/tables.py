@@ -1,4 +1,4 @@
-"""Tables for people: fitted to a terminal, and elsewhere as wide as their content."""
+"""Tables for people, as wide as their content: a number or an address cut short would be a wrong one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ def print_table(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> None
     for row in body:
         table.add_row(*(text for text, _ in row))
     console = plain_console()
-    console.print(table, width=None if console.is_terminal else _WIDE)
+    console.width = max(console.measure(table, options=console.options.update(width=_WIDE)).maximum, 1)
+    console.print(table)
 
 
 def plain_console(stderr: bool = False) -> Console:

@@ -6,18 +6,18 @@ What retains and deletes is not here: `Sources` hands in attribution and the sto
 
 from __future__ import annotations
 
-import fcntl
 import logging
+import math
 import os
 import signal
 import socket
-import threading
 import time
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
+from collector import lock
 from collector.clock import Clock
 from collector.endpoint import Answer, Endpoint
 from collector.heap import KEPT_OCTETS, keep_freed
@@ -27,19 +27,28 @@ from collector.metrics import Metrics
 from collector.pipeline import Attribution, Pipeline
 from collector.purge_watch import PurgeWatch
 from collector.receiver_process import ReceiverProcess
+from collector.seldom import Seldom
 from collector.tally import Count
 from decoders.faults import Fault
 from settings.config import Config, Embedded
 from settings.errors import RefusalError, UnreachableError, UserError
-from storage.client import connect
+from storage.client import Client, connect
 from storage.embedded import Node
 from storage.writer import Writer
 
 log = logging.getLogger("flowkeep")
 _POLL = 0.02
 _WATCH = 0.5
-_DRAIN = 30.0
-_SAY_EVERY = 60.0
+_STOP = 15.0
+"""Seconds after SIGTERM for storing what was received; the journal keeps the rest."""
+_PATIENCE = 30.0
+"""Seconds that an insert may take. After that it is tried again, under its token."""
+_AGAIN = 5.0
+"""Seconds before something that failed is tried again."""
+
+
+class OverdueError(BaseException):
+    """Stopping takes too long. May come up anywhere in the main thread: what is safe from kill -9 is safe from this."""
 
 
 class Sources(Protocol):
@@ -64,8 +73,13 @@ class Daemon:
     def __init__(self, config: Config, sources: Sources, clock: Clock) -> None:
         self._config, self._sources, self._clock = config, sources, clock
         self.metrics = Metrics()
-        self._stop = threading.Event()
-        self._reload_asked = threading.Event()
+        # Plain values: a signal handler that interrupts the holder of a threading.Event's lock would wait for ever.
+        self._stopping = False
+        self._reload_asked = False
+        self._reload_at = math.inf
+        self._restart_at = 0.0
+        self._complaint = ""
+        self._say_receiver, self._say_clickhouse, self._say_away = Seldom(), Seldom(), Seldom()
         self._ready = False
         self._seen: dict[Path, float] = {}
         self._counted: dict[Count, int] = {}
@@ -73,11 +87,12 @@ class Daemon:
         self._watched_at = 0.0
         self._purges = PurgeWatch(config, self.metrics)
         self._node: Node | None = None
+        self._client: Client | None = None
 
     def run(self) -> None:
         """Collect until SIGTERM or SIGINT; SIGHUP reloads. UserError where it cannot start."""
         keep_freed(KEPT_OCTETS)
-        lock = self._lock()
+        descriptor = lock.take(self._config.data_dir)
         self._attribution = self._load()
         listeners = bind(self._config.listen, self._config.receive_buffer)
         endpoint = None
@@ -87,67 +102,83 @@ class Daemon:
                 self.metrics.registry,
                 {"/healthz": self._health, "/readyz": self._readiness, "/status": self._status},
             )
-            self._collect(listeners)
+            self._collect(listeners, descriptor)
+        except OverdueError:
+            log.warning("stopped in the middle: what is not stored waits in the journal for the next start")
         finally:
             if endpoint:
                 endpoint.close()
             for listener in listeners:
                 listener.close()
-            os.close(lock)
+            os.close(descriptor)
 
     def stop(self, *_: object) -> None:
         """Have `run` store what was received and return; fit for a signal handler."""
-        self._stop.set()
+        self._stopping = True
 
     def reload(self, *_: object) -> None:
         """Have tenants and policy read again; fit for a signal handler."""
-        self._reload_asked.set()
+        self._reload_asked = True
 
-    def _collect(self, listeners: list[socket.socket]) -> None:
+    def _collect(self, listeners: list[socket.socket], descriptor: int) -> None:
         """Receive from the first moment; what comes before ClickHouse is up waits in the journal."""
         self._listeners = listeners
         overrides = np.array([exporter.sampling_rate or 0 for exporter in self._config.exporters], np.uint32)
-        self._journal = Journal(self._config.data_dir / "journal", overrides)
+        directory = self._config.data_dir / "journal"
+        try:
+            self._journal = Journal(directory, overrides)
+            self._receiver = ReceiverProcess(self._config, listeners, descriptor, self._journal, self._clock)
+        except OSError as error:
+            raise RefusalError(f"{directory}: cannot be used: {error.strerror}; the journal needs it") from None
         replayed = self._journal.backlog()
         self.metrics.datagrams_received.inc(replayed)
         self.metrics.datagrams_replayed.inc(replayed)
-        self._receiver = ReceiverProcess(self._config, listeners, self._journal, self._clock)
         self._receiver.start()
         try:
             if not self._start_storage():
                 return
-            with connect(self._config.storage, self._config.data_dir, "ingest") as client:
-                pipeline = Pipeline(
-                    self._config,
-                    self._journal,
-                    Writer(client),
-                    lambda: self._attribution,
-                    self.metrics,
-                    self._clock,
-                    self._stop.is_set,
-                    self._watch,
-                )
-                self._ready = True
-                log.info(
-                    "ready: UDP %s, metrics on http://%s/metrics", ", ".join(self._config.listen), self._config.metrics
-                )
-                self._work(pipeline)
+            self._connect()
+            pipeline = Pipeline(
+                self._config,
+                self._journal,
+                lambda: self._writer,
+                lambda: self._attribution,
+                self.metrics,
+                self._clock,
+                lambda: self._stopping,
+                self._watch,
+            )
+            self._ready = True
+            log.info(
+                "ready: UDP %s, metrics on http://%s/metrics", ", ".join(self._config.listen), self._config.metrics
+            )
+            self._work(pipeline)
         finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)  # what follows has bounds of its own
             self._ready = False
+            if self._client:
+                self._client.close()
             self._receiver.stop()
             if self._node:
                 self._node.stop()
 
+    def _connect(self) -> None:
+        """Write from now on to where ClickHouse is now."""
+        if self._client:
+            self._client.close()
+            self._client = None
+        self._client = connect(self._config.storage, self._config.data_dir, "ingest", _PATIENCE)
+        self._writer = Writer(self._client)
+
     def _work(self, pipeline: Pipeline) -> None:
-        while not self._stop.is_set():
+        while not self._stopping:
             busy = pipeline.step(flush=False)
             self._watch()
             if not busy:
-                self._stop.wait(_POLL)
+                time.sleep(_POLL)
         log.info("stopping: storing what was received")
         self._receiver.stop()
-        deadline = time.monotonic() + _DRAIN
-        while time.monotonic() < deadline and pipeline.step(flush=True):
+        while pipeline.step(flush=True):
             pass
         self._account()
         waiting = self._journal.backlog()
@@ -159,63 +190,58 @@ class Daemon:
         if isinstance(self._config.storage, Embedded):
             self._node = Node(self._config.storage, self._config.data_dir)
             self._node.start()
-        said = 0.0
-        while not self._stop.is_set():
+        while not self._stopping:
             try:
                 self._sources.enforce()
             except UnreachableError as error:
                 if self._node:
                     raise
-                if time.monotonic() - said > _SAY_EVERY or not said:
-                    said = time.monotonic()
+                if self._say_away():
                     log.warning("%s; what is received waits in the journal", error)
                 self._account()
-                self._stop.wait(1.0)
+                time.sleep(0.5)
             else:
                 return True
         return False
-
-    def _lock(self) -> int:
-        """Take the data directory for this process."""
-        directory = self._config.data_dir
-        try:
-            directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-            descriptor = os.open(directory / "collector.lock", os.O_RDWR | os.O_CREAT, 0o600)
-        except OSError as error:
-            raise RefusalError(f"{directory}: cannot be written: {error.strerror}; check 'data_dir'") from None
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
-            raise RefusalError(
-                f"another flowkeep is running on {directory}; stop it, or give this one its own 'data_dir'"
-            ) from None
-        return descriptor
 
     def _watch(self) -> None:
         """Every half second: reload what changed, start again what died, bring the gauges up to date."""
         if time.monotonic() - self._watched_at < _WATCH:
             return
         self._watched_at = time.monotonic()
-        if self._reload_asked.is_set() or self._changed():
-            self._reload_asked.clear()
+        if self._reload_asked or self._changed() or self._watched_at > self._reload_at:
+            self._reload_asked, self._reload_at = False, math.inf
             self._reload()
         if not self._receiver.running:
-            log.error("the receiver ended; starting it again")
-            self.metrics.restarts.labels("receiver").inc()
-            self._receiver.start()
-        if self._node and not self._node.running:
-            log.error("ClickHouse ended; starting it again")
-            self.metrics.restarts.labels("clickhouse").inc()
+            self._restart_receiver()
+        if self._node and not self._node.running and self._watched_at > self._restart_at:
             self._restart_node(self._node)
         self._account()
         self._purges.look()
 
+    def _restart_receiver(self) -> None:
+        self.metrics.restarts.labels("receiver").inc()
+        say = self._say_receiver()
+        if say:
+            log.error("the receiver ended; starting it again")
+        try:
+            self._receiver.start()
+        except (UserError, OSError) as error:
+            if say:
+                log.error("%s", error)
+
     def _restart_node(self, node: Node) -> None:
+        self.metrics.restarts.labels("clickhouse").inc()
+        say = self._say_clickhouse()
+        if say:
+            log.error("ClickHouse ended; starting it again")
         try:
             node.start()
+            self._connect()  # its ports may be others now
         except UserError as error:
-            log.error("%s", error)
+            self._restart_at = time.monotonic() + _AGAIN
+            if say:
+                log.error("%s", error)
 
     def _account(self) -> None:
         for count, metric in (
@@ -249,13 +275,18 @@ class Daemon:
 
     def _reload(self) -> None:
         try:
-            self._attribution = self._load()
+            attribution = self._load()
             self._sources.enforce()
         except UserError as error:
+            if isinstance(error, UnreachableError):
+                self._reload_at = time.monotonic() + _AGAIN
             self.metrics.reloads.labels("failed").inc()
             self.metrics.reload_failed.set(1)
-            log.error("tenants and policy stay as they were: %s", error)
+            if str(error) != self._complaint:
+                log.error("tenants and policy stay as they were: %s", error)
+            self._complaint = str(error)
         else:
+            self._attribution, self._complaint = attribution, ""
             self.metrics.reloads.labels("done").inc()
             self.metrics.reload_failed.set(0)
             log.info("tenants and policy are reloaded")
@@ -264,13 +295,13 @@ class Daemon:
         return self._stamps() != self._seen
 
     def _stamps(self) -> dict[Path, float]:
-        return {path: path.stat().st_mtime if path.exists() else 0.0 for path in self._sources.files()}
+        return {path: _stamp(path) for path in self._sources.files()}
 
     def _health(self) -> Answer:
         return True, {"status": "running"}
 
     def _is_ready(self) -> bool:
-        return self._ready and not self._stop.is_set() and (self._node is None or self._node.running)
+        return self._ready and not self._stopping and (self._node is None or self._node.running)
 
     def _readiness(self) -> Answer:
         well = self._is_ready()
@@ -280,8 +311,26 @@ class Daemon:
         return True, {"ready": self._ready, **self.metrics.books()}
 
 
+def _stamp(path: Path) -> float:
+    """Return when a file was written; 0 for one that is not there, or is just being replaced."""
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
 def install_signals(daemon: Daemon) -> None:
-    """Let SIGTERM and SIGINT stop the daemon, and SIGHUP reload it."""
+    """Let SIGTERM and SIGINT stop the daemon, within `_STOP` seconds or little more, and SIGHUP reload it."""
+
+    def stop(*_: object) -> None:
+        daemon.stop()
+        if not signal.getitimer(signal.ITIMER_REAL)[0]:
+            signal.setitimer(signal.ITIMER_REAL, _STOP)
+
+    def overdue(*_: object) -> None:
+        raise OverdueError
+
+    signal.signal(signal.SIGALRM, overdue)
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, daemon.stop)
+        signal.signal(number, stop)
     signal.signal(signal.SIGHUP, daemon.reload)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterable
-from socketserver import ThreadingMixIn
+from socketserver import TCPServer, ThreadingMixIn
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
@@ -20,8 +21,23 @@ Answer = tuple[bool, dict[str, Any]]
 class _Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
 
+    def server_bind(self) -> None:
+        """Bind without asking DNS for our own name, as the base class does."""
+        TCPServer.server_bind(self)
+        self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
+        self.setup_environ()
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing: a client that hangs up or says nothing is no news."""
+
+
+class _Server6(_Server):
+    address_family = socket.AF_INET6
+
 
 class _Quiet(WSGIRequestHandler):
+    timeout = 10
+
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing: scrapes are no news."""
 
@@ -45,7 +61,7 @@ class Endpoint:
             return [json.dumps(body).encode() + b"\n"]
 
         try:
-            self._server = make_server(host, port, application, _Server, _Quiet)
+            self._server = make_server(host, port, application, _Server6 if ":" in host else _Server, _Quiet)
         except OSError as error:
             raise RefusalError(
                 f"TCP {address} cannot be used for metrics ({error.strerror}); change 'metrics'"

@@ -8,25 +8,24 @@ with the position that it belongs to. A segment goes as soon as all of it is sto
 from __future__ import annotations
 
 import json
-import os
-import uuid
+import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from collector.position import Position, replace_file
 from collector.segments import Segment, numbers, path_of
 from decoders import Datagrams
-from settings.errors import RefusalError
 
+log = logging.getLogger("flowkeep")
 _ROW = np.dtype(
     [("time", "i8"), ("exporter", "V16"), ("offset", "u8"), ("length", "u4"), ("port", "u2"), ("entry", "u2"),
      ("listener", "u2"), ("pad", "V6")]
 )  # fmt: skip
-_POSITION = "position.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,45 +47,54 @@ class Journal:
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._directory = directory
         self._overrides = overrides
-        saved = self._load()
-        self.identity: str = saved["identity"]
-        self.segment: int = saved["segment"]
-        self._row: int = saved["row"]
-        self._pending: int | None = saved["pending"]
-        self._state_file: str | None = saved["state"]
+        self._at = Position.load(directory)
+        if (self._at.row or self._at.pending) and not path_of(directory, self._at.segment).exists():
+            # It was stored to its end and deleted: its number must not serve again, under the same inserts' tokens.
+            self._at = Position(self._at.identity, self._at.segment + 1, state=self._at.state)
         self._open: Segment | None = None
-        self.evicted = 0
-        """Datagrams that went unread because the journal had reached its bound."""
+        self._sweep()
 
-    def _load(self) -> dict[str, Any]:
-        path = self._directory / _POSITION
-        try:
-            saved: dict[str, Any] = json.loads(path.read_text())
-        except FileNotFoundError:
-            return {"identity": uuid.uuid4().hex, "segment": 0, "row": 0, "pending": None, "state": None}
-        except ValueError:
-            raise RefusalError(f"{path}: not readable as a journal position; move it away to begin anew") from None
-        return saved
+    @property
+    def segment(self) -> int:
+        """The number of the segment being read; those before it are stored."""
+        return self._at.segment
+
+    def _sweep(self) -> None:
+        """Delete what a crash left half done, and set aside segments that only a failing disk can have left."""
+        for left in (*self._directory.glob("*.new"), *self._directory.glob("decoders-*.json")):
+            if left.name != self._at.state:
+                left.unlink()
+        for number in numbers(self._directory):
+            path = path_of(self._directory, number)
+            try:
+                _check(Segment(path, writable=False))
+            except (OSError, ValueError) as error:
+                path.rename(path.with_suffix(".damaged"))
+                log.error("%s: %s; set aside as .damaged: look at it or delete it", path, error)
 
     def saved_state(self) -> dict[str, Any] | None:
-        """Return the decoders' state as it was at the position; None at the very beginning."""
-        if self._state_file is None:
+        """Return the decoders' state as it was at the position; None at the very beginning, or if it is damaged."""
+        if self._at.state is None:
             return None
+        path = self._directory / self._at.state
         try:
-            state: dict[str, Any] = json.loads((self._directory / self._state_file).read_text())
-        except (FileNotFoundError, ValueError):
+            state = json.loads(path.read_text())
+        except (OSError, ValueError):
+            state = None
+        if not isinstance(state, dict):
+            log.error("%s: not readable; flows wait for their templates to come again", path)
             return None
         return state
 
     def backlog(self) -> int:
         """Return how many datagrams wait to be stored."""
-        return sum(self._count(number) - (self._row if number == self.segment else 0) for number in self._ahead())
+        return sum(self._count(number) - (self._at.row if number == self.segment else 0) for number in self._ahead())
 
     def oldest_waiting(self) -> int | None:
         """Return when the oldest datagram that waits was received, ms; None where none waits."""
         for number in self._ahead():
             segment = Segment(path_of(self._directory, number), writable=False)
-            row = self._row if number == self.segment else 0
+            row = self._at.row if number == self.segment else 0
             if row < segment.count:
                 return int(np.frombuffer(segment.map, _ROW, 1, segment.index_at + row * _ROW.itemsize)["time"][0])
         return None
@@ -112,7 +120,7 @@ class Journal:
                 return None
             last = self._is_last()
             count = segment.count  # after _is_last: a segment with a successor is complete
-            if self._row < count:
+            if self._at.row < count:
                 return self._cut(segment, count, most, whole, last)
             if last and not segment.sealed:
                 return None
@@ -125,7 +133,7 @@ class Journal:
             if not ahead:
                 return None
             if ahead[0] != self.segment:
-                self.segment, self._row, self._pending = ahead[0], 0, None
+                self._at = replace(self._at, segment=ahead[0], row=0, pending=None)
             self._open = Segment(path_of(self._directory, self.segment), writable=False)
         return self._open
 
@@ -136,16 +144,15 @@ class Journal:
         """Delete the segment that is stored to its end and go to the next; False where there is none yet."""
         path_of(self._directory, self.segment).unlink()
         self._open = None
-        self.segment, self._row = self.segment + 1, 0
-        self._save()
+        self._at = replace(self._at, segment=self.segment + 1, row=0, pending=None)
         return bool(self._ahead())
 
     def _cut(
         self, segment: Segment, count: int, most: int, whole: Callable[[int, int], bool], last: bool
     ) -> Block | None:
-        rows = np.frombuffer(segment.map, _ROW, segment.rows, segment.index_at)[self._row : count]
-        if self._pending is not None:
-            rows = rows[: self._pending - self._row]
+        rows = np.frombuffer(segment.map, _ROW, segment.rows, segment.index_at)[self._at.row : count]
+        if self._at.pending is not None:
+            rows = rows[: self._at.pending - self._at.row]
         else:
             ends = (rows["offset"] + rows["length"]).astype(np.int64)
             fit = max(int(np.searchsorted(ends, int(rows["offset"][0]) + most, "right")), 1)
@@ -164,38 +171,33 @@ class Journal:
             rows["time"].astype(np.int64),
             overrides[np.minimum(entries, len(self._overrides))],
         )
-        return Block(self.segment, self._row, self._row + len(rows), datagrams, entries)
+        return Block(self.segment, self._at.row, self._at.row + len(rows), datagrams, entries)
 
     def token(self, block: Block) -> str:
         """Return the name of the block's insert, the same after every restart."""
-        return f"{self.identity}-{block.segment}-{block.start}-{block.end}"
+        return f"{self._at.identity}-{block.segment}-{block.start}-{block.end}"
 
     def intend(self, block: Block) -> None:
-        """Fix where `block` ends, before anything of it is stored."""
-        if self._pending != block.end:
-            self._pending = block.end
-            self._save()
+        """Fix where `block` ends, before anything of it is stored; JournalError where the disk is full."""
+        if self._at.pending != block.end:
+            self._move(replace(self._at, pending=block.end))
 
     def commit(self, block: Block, state: dict[str, Any] | None) -> None:
-        """Say that `block` is stored; `state` is the decoders' state after it, None where it is as saved."""
-        old = self._state_file
-        if state is not None:
-            self._state_file = f"decoders-{block.segment}-{block.end}.json"
-            _replace(self._directory / self._state_file, json.dumps(state))
-        self._row, self._pending = block.end, None
-        self._save()
-        if old not in (None, self._state_file):
-            (self._directory / str(old)).unlink(missing_ok=True)
+        """Say that `block` is stored; `state` is the decoders' state after it, None where it is as saved.
 
-    def _save(self) -> None:
-        position = {
-            "identity": self.identity,
-            "segment": self.segment,
-            "row": self._row,
-            "pending": self._pending,
-            "state": self._state_file,
-        }
-        _replace(self._directory / _POSITION, json.dumps(position))
+        JournalError where the disk is full: nothing has changed then, and it may be called again.
+        """
+        old = new = self._at.state
+        if state is not None:
+            new = f"decoders-{block.segment}-{block.end}.json"
+            replace_file(self._directory / new, json.dumps(state))
+        self._move(replace(self._at, row=block.end, pending=None, state=new))
+        if old is not None and old != new:
+            (self._directory / old).unlink(missing_ok=True)
+
+    def _move(self, to: Position) -> None:
+        to.save(self._directory)
+        self._at = to
 
     def evict(self, most: int) -> int:
         """Delete the oldest segments, but for those being read and written, until `most` octets are left on disk.
@@ -211,14 +213,12 @@ class Journal:
             gone += self._count(number)
             size -= path.stat().st_size
             path.unlink()
-        self.evicted += gone
         return gone
 
 
-def _replace(path: Path, text: str) -> None:
-    """Write a file so that a crash leaves the old one or the new one."""
-    unborn = path.with_suffix(".new")
-    descriptor = os.open(unborn, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with open(descriptor, "w") as file:
-        file.write(text)
-    unborn.rename(path)
+def _check(segment: Segment) -> None:
+    """Raise ValueError where the index does not fit the data: no receiver writes that, but a power cut can leave it."""
+    rows = np.frombuffer(segment.map, _ROW, segment.count, segment.index_at)
+    ends = rows["offset"] + rows["length"]
+    if len(rows) and (np.any(rows["offset"][1:] != ends[:-1]) or rows["offset"][0] != 0 or ends[-1] > segment.size):
+        raise ValueError("its index is damaged")

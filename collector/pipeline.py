@@ -16,6 +16,8 @@ import numpy as np
 from collector.clock import Clock
 from collector.journal import Block, Journal
 from collector.metrics import Metrics
+from collector.position import JournalError
+from collector.seldom import Seldom
 from decoders import Decoded, Limits, State, decode
 from decoders.faults import Fault
 from schema.batch import Flows
@@ -27,7 +29,6 @@ from storage.writer import Writer
 
 log = logging.getLogger("flowkeep")
 _LONGEST_PAUSE = 10.0
-_LOG_EVERY = 60.0
 
 
 class Attribution(Protocol):
@@ -45,66 +46,78 @@ class Pipeline:
         self,
         config: Config,
         journal: Journal,
-        writer: Writer,
+        writer: Callable[[], Writer],
         attribution: Callable[[], Attribution],
         metrics: Metrics,
         clock: Clock,
         stopping: Callable[[], bool],
         meanwhile: Callable[[], None],
     ) -> None:
-        """`meanwhile` is called while an insert waits to be tried again."""
+        """`writer` returns the one to write with now; `meanwhile` is called while an insert waits to be tried again."""
         self._config, self._journal, self._writer, self._attribution = config, journal, writer, attribution
         self._metrics, self._clock, self._stopping, self._meanwhile = metrics, clock, stopping, meanwhile
-        saved = journal.saved_state()
-        self._state = State.load(saved) if saved else State()
+        self._state = _load_state(journal)
         self._saved_revision = self._state.revision
         self._names = [exporter.name for exporter in config.exporters] + ["unlisted"]
-        self._logged_at = 0.0
+        self._given_up = False
+        self._evicted = 0
+        self._say_waiting, self._say_refused, self._say_evicted = Seldom(), Seldom(), Seldom()
 
     def step(self, flush: bool) -> bool:
-        """Store the next block, if one is ready or `flush` wants what there is; False where there was none."""
+        """Store the next block, if one is ready or `flush` wants what there is; False where there was none.
+
+        When we are to stop and ClickHouse does not take a block, that block is the last.
+        """
+        if self._given_up:
+            return False
         block = self._journal.next_block(self._config.blocks.max_size, lambda _, since: flush or self._is_due(since))
         if block is None:
             return False
-        self._journal.intend(block)
         decoded = decode(block.datagrams, self._state, Limits())
         flows = self._attribution().attribute(decoded.flows)
-        stored = self._store(block, decoded, flows)
-        if stored is None:
-            return False
+        stored = self._persist(lambda: self._insert(block, decoded, flows))
         revision = self._state.revision
-        self._journal.commit(block, self._state.dump() if revision != self._saved_revision else None)
+        state = self._state.dump() if revision != self._saved_revision else None
+        if stored is None or not self._persist(lambda: self._journal.commit(block, state)):
+            self._given_up = True
+            return False
         self._saved_revision = revision
         self._book(block, decoded, flows, stored)
         return True
 
     def _is_due(self, since: int) -> bool:
-        return self._clock.now_ms() - since >= self._config.blocks.max_age_seconds * 1000
+        age = self._clock.now_ms() - since  # negative when the clock was put back: that may last for hours
+        return not 0 <= age < self._config.blocks.max_age_seconds * 1000
 
-    def _store(self, block: Block, decoded: Decoded, flows: Flows) -> bool | None:
-        """Insert the block; True when stored, False when ClickHouse will never take it, None when we are to stop."""
-        token, pause = self._journal.token(block), 0.1
+    def _insert(self, block: Block, decoded: Decoded, flows: Flows) -> None:
+        self._journal.intend(block)
+        writer = self._writer()
+        with self._metrics.insert_seconds.time():
+            writer.write(flows, self._journal.token(block))
+            writer.write_names(decoded.interface_names)
+
+    def _persist(self, action: Callable[[], None]) -> bool | None:
+        """Try until it is done: True; False when ClickHouse will never take these rows, None when we are to stop."""
+        pause = 0.1
         while True:
             try:
-                with self._metrics.insert_seconds.time():
-                    self._writer.write(flows, token)
-                    self._writer.write_names(decoded.interface_names)
+                action()
             except UserError as error:
-                if not is_retryable(error):
-                    log.error("block %s is dropped, ClickHouse refuses it: %s", token, error)
+                if not is_retryable(error) and not isinstance(error, JournalError):
+                    if self._say_refused():
+                        log.error("flows are dropped, ClickHouse refuses them: %s", error)
                     return False
                 if self._stopping():
                     return None
                 self._metrics.insert_retries.inc()
-                self._wait(error, pause)
+                if self._say_waiting():
+                    log.warning("flows are not stored for now, they wait in the journal: %s", error)
+                self._wait(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE)
             else:
                 return True
 
-    def _wait(self, error: UserError, pause: float) -> None:
-        if time.monotonic() - self._logged_at > _LOG_EVERY:
-            self._logged_at = time.monotonic()
-            log.warning("ClickHouse does not take the flows, they wait in the journal: %s", error)
+    def _wait(self, pause: float) -> None:
         self._bound_journal()
         until = time.monotonic() + pause * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
         while time.monotonic() < until and not self._stopping():
@@ -115,7 +128,9 @@ class Pipeline:
         gone = self._journal.evict(self._config.journal.max_size)
         if gone:
             self._metrics.count_faults({Fault.JOURNAL_FULL: gone})
-            log.error("the journal is at its bound (journal.max_size): the oldest %d datagrams are gone", gone)
+            self._evicted += gone
+            if self._say_evicted():
+                log.error("the journal is at its bound (journal.max_size): %d datagrams are gone so far", self._evicted)
 
     def _book(self, block: Block, decoded: Decoded, flows: Flows, stored: bool) -> None:
         metrics = self._metrics
@@ -140,3 +155,12 @@ class Pipeline:
         metrics.counter_samples.inc(decoded.counter_samples)
         metrics.templates.set(len(self._state.templates.by_key))
         self._bound_journal()
+
+
+def _load_state(journal: Journal) -> State:
+    saved = journal.saved_state()
+    try:
+        return State.load(saved) if saved else State()
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+        log.error("the decoders' saved state is damaged; flows wait for their templates to come again")
+        return State()

@@ -11,6 +11,7 @@ from settings.errors import UserError
 from storage.client import connect
 
 _EVERY = 60.0
+_PATIENCE = 5.0
 _RUNS = "SELECT toUnixTimestamp64Milli(max(time)) / 1000, sum(rows) FROM purge_runs"
 
 
@@ -27,7 +28,7 @@ class PurgeWatch:
         if time.monotonic() - self._looked_at < _EVERY:
             return
         self._looked_at = time.monotonic()
-        with suppress(UserError), connect(self._config.storage, self._config.data_dir, "query") as client:
+        with suppress(UserError), connect(self._config.storage, self._config.data_dir, "query", _PATIENCE) as client:
             ((last, rows),) = client.query(_RUNS).rows
             self._metrics.purged_at.set(last)
             self._metrics.purged_rows.inc(max(rows - self._rows, 0))

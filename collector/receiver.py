@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from collector.segments import LARGEST_DATAGRAM, ROW, Segment, numbers
+from collector.seldom import Seldom
 from collector.tally import Count, Tally
 from settings.parent import die_with
 
@@ -26,6 +27,7 @@ NOT_LISTED = 0xFFFF
 
 _BATCH = 256
 _KNOWN_SENDERS = 65536
+_LONGEST_OPEN = 60.0
 _LAST_CALL = 2.0
 """Seconds for what the sockets still hold at the end; exporters do not stop sending because we do."""
 
@@ -72,6 +74,7 @@ class Receiver:
         self._segment: Segment | None = None
         self._scratch = bytearray(LARGEST_DATAGRAM)
         self._retry_at = 0.0
+        self._say_full = Seldom()
         self._open()
 
     def _open(self) -> None:
@@ -81,17 +84,19 @@ class Receiver:
             self._segment = None
         if time.monotonic() < self._retry_at:
             return
+        self._next += 1  # also where it fails: a segment that was there for a moment may be known to the reader
         try:
-            segment = Segment.create(self._directory, self._next, self._size)
+            segment = Segment.create(self._directory, self._next - 1, self._size)
         except OSError as error:
             self._retry_at = time.monotonic() + 1.0
             reason = "the disk is full" if error.errno == errno.ENOSPC else error.strerror
-            print(f"journal: no new segment in {self._directory}: {reason}; datagrams are lost", file=sys.stderr)
+            if self._say_full():
+                print(f"journal: no new segment in {self._directory}: {reason}; datagrams are lost", file=sys.stderr)
             return
         self._segment = segment
         self._view = memoryview(segment.map)
-        self._next += 1
         self._row, self._used = 0, 0
+        self._opened_at = time.monotonic()
 
     def drain(self, source: socket.socket, listener: int) -> bool:
         """Take up to a batch of datagrams from one socket; True if it may hold more."""
@@ -127,6 +132,11 @@ class Receiver:
                 segment.count = self._row
         return True
 
+    def turn_over(self) -> None:
+        """Begin a new segment if this one has been open for long: what is stored is deleted by segments."""
+        if self._segment and self._row and time.monotonic() - self._opened_at > _LONGEST_OPEN:
+            self._open()
+
     def close(self) -> None:
         """Seal the segment."""
         if self._segment:
@@ -135,7 +145,10 @@ class Receiver:
 
 def main() -> None:
     """Receive until SIGTERM."""
-    orders = json.loads(sys.stdin.readline())
+    line = sys.stdin.readline()
+    if not line:
+        return  # who started us ended before it could say what to do
+    orders = json.loads(line)
     die_with(orders["parent"])
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     running = True
@@ -154,6 +167,7 @@ def main() -> None:
     while running:
         for fd, _ in poll.poll(0.2):
             receiver.drain(*sources[fd])
+        receiver.turn_over()
     deadline = time.monotonic() + _LAST_CALL
     for source, listener in sources.values():
         while receiver.drain(source, listener) and time.monotonic() < deadline:

@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 
 from collector.clock import Clock
 from collector.journal import Journal
@@ -20,10 +21,14 @@ _STOP_SECONDS = 10
 class ReceiverProcess:
     """One receiver at a time; `tally` holds its counts over restarts."""
 
-    def __init__(self, config: Config, listeners: list[socket.socket], journal: Journal, clock: Clock) -> None:
+    def __init__(
+        self, config: Config, listeners: list[socket.socket], lock: int, journal: Journal, clock: Clock
+    ) -> None:
+        """`lock` is the data directory's: the receiver holds it too, so that it is free only when both have ended."""
         directory = config.data_dir / "journal"
         self.tally = Tally(directory / "receiver.tally", fresh=True)
         self._journal = journal
+        self._lock = lock
         self._sockets = [listener.fileno() for listener in listeners]
         self._orders = {
             "parent": os.getpid(),
@@ -43,18 +48,22 @@ class ReceiverProcess:
         return self._process is not None and self._process.poll() is None
 
     def start(self) -> None:
-        """Start the receiver; it dies with this process."""
+        """Start the receiver; it dies with this process. RefusalError where it does not come up, OSError too.
+
+        Call it in the main thread: the kernel ends the receiver when the thread that started it ends.
+        """
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "collector.receiver"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            pass_fds=self._sockets,
+            pass_fds=[*self._sockets, self._lock],
             text=True,
+            start_new_session=True,  # Ctrl-C at the terminal is for us
         )
         orders = json.dumps(self._orders | {"after_segment": self._journal.segment - 1})
         answer = ""
         if self._process.stdin and self._process.stdout:
-            with self._process.stdin as stdin, self._process.stdout as stdout:
+            with suppress(BrokenPipeError), self._process.stdin as stdin, self._process.stdout as stdout:
                 stdin.write(orders + "\n")
                 stdin.flush()
                 answer = stdout.readline()

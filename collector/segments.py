@@ -41,6 +41,7 @@ class Segment:
     """One mapped segment; `rows` datagrams and `size` octets fit in it."""
 
     def __init__(self, path: Path, writable: bool) -> None:
+        """Map the file; OSError or ValueError where it is no whole segment."""
         self.path = path
         mode = (os.O_RDWR, mmap.PROT_READ | mmap.PROT_WRITE) if writable else (os.O_RDONLY, mmap.PROT_READ)
         descriptor = os.open(path, mode[0])
@@ -48,12 +49,16 @@ class Segment:
             self.map = mmap.mmap(descriptor, 0, prot=mode[1])
         finally:
             os.close(descriptor)
+        if len(self.map) < PAGE:
+            raise ValueError("too short for a journal segment")
         self._header = memoryview(self.map)[:PAGE].cast("Q")
         if self._header[_MAGIC] != MAGIC or self._header[_FORMAT] != FORMAT:
-            raise ValueError(f"{path} is not a journal segment of this version")
+            raise ValueError("not a journal segment of this version")
         self.rows, self.size = self._header[_ROWS], self._header[_SIZE]
         self.index_at = PAGE
         self.data_at = data_start(self.rows)
+        if len(self.map) != self.data_at + self.size or self.count > self.rows:
+            raise ValueError("its size is not what its header says")
 
     @classmethod
     def create(cls, directory: Path, number: int, size: int) -> Segment:
@@ -66,12 +71,12 @@ class Segment:
             # A hole in a mapped file that cannot be filled kills the process (SIGBUS): take the room now.
             os.posix_fallocate(descriptor, 0, data_start(rows) + size)
             os.pwrite(descriptor, struct.pack("=6Q", MAGIC, FORMAT, rows, size, 0, 0), 0)
+            unborn.rename(path)
         except OSError:
             unborn.unlink()
             raise
         finally:
             os.close(descriptor)
-        unborn.rename(path)
         return cls(path, writable=True)
 
     @property

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from decoders.block import Datagrams, Decoded
-from decoders.cursor import Items, Positions
+from decoders.cursor import Items, Positions, groups
 from decoders.faults import Fault
 from decoders.layout import Layout
 from decoders.limits import Limits
@@ -48,11 +48,10 @@ def _distinct(addresses: np.ndarray) -> tuple[list[bytes], Positions]:
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """Data sets and their layouts: `layout_of`, int64 (sets,), indexes `layouts`; -1 where the template is missing."""
+    """The data sets of each layout, and those whose template is missing."""
 
-    sets: Items
-    layouts: list[Layout]
-    layout_of: Positions
+    sets: list[tuple[Layout, Items]]
+    missing: Items
 
 
 def bind(
@@ -81,16 +80,19 @@ def bind(
     for index, packed in enumerate(keys.tolist()):
         stream = streams.all[packed >> 16]
         key = Key(stream.exporter, stream.version, stream.domain, packed & 0xFFFF)
-        if key in changes and len(changes[key]) > 1:
+        if key in changes:
             moving.append((index, changes[key]))
         else:
             of_key[index] = number(templates.by_key.get(key))
     layout_of = of_key[key_of]
+    by_key = groups(key_of, len(keys))
     for index, history in moving:
-        where = np.flatnonzero(key_of == index)
+        where = by_key[index]
         since = np.searchsorted([at for at, _ in history], data_sets.start[where]) - 1
         layout_of[where] = np.array([number(layout) for _, layout in history])[since]
-    return Bound(data_sets, [layout for _, layout in layouts.values()], layout_of)
+    of_layout = groups(layout_of, len(layouts))
+    pairs = [(layout, data_sets.where(where)) for (_, layout), where in zip(layouts.values(), of_layout, strict=True)]
+    return Bound(pairs, data_sets.where(np.flatnonzero(layout_of < 0)))
 
 
 def _learn(
@@ -114,6 +116,7 @@ def _learn(
             fault = templates.learn(key, found[1], limits)
             if fault is not None:
                 faults[fault] += 1
-            elif templates.by_key[key] is not before:
-                changes.setdefault(key, [(-1, before)]).append((start, templates.by_key[key]))
+            after = templates.by_key.get(key)
+            if after is not before:
+                changes.setdefault(key, [(-1, before)]).append((start, after))
     return changes

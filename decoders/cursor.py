@@ -8,6 +8,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 from enum import Enum
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -42,6 +43,11 @@ class Form(Enum):
 
     SET = 4  # id, length with this header (RFC 3954 section 5.2, RFC 7011 section 3.3.2)
     XDR = 8  # data format, length without this header (sFlow v5, sample_record and flow_record)
+
+    @property
+    def padding(self) -> int:
+        """Most octets of padding after an item, a mask: XDR fills up to a multiple of 4 (RFC 4506 section 3)."""
+        return 3 if self is Form.XDR else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +86,9 @@ def walk(
         padding = (left <= 0) | ((tag == 0) & (stop == position) & (form is Form.SET))
         broken += int(np.count_nonzero(~whole & ~padding))
         found.append((owner[whole], tag[whole], body[whole], stop[whole]))
-        go = whole & (end - stop >= form.value)
-        owner, position, end, left = owner[go], stop[go], end[go], left[go] - 1
+        after = stop + (-(stop - body) & form.padding)
+        go = whole & (end - after >= form.value)
+        owner, position, end, left = owner[go], after[go], end[go], left[go] - 1
     for walker in range(len(owner)):
         items, lies = _walk_one(data, int(position[walker]), int(end[walker]), form, int(left[walker]))
         broken += lies
@@ -115,8 +122,15 @@ def _walk_one(data: Data, position: int, end: int, form: Form, left: int) -> tup
         if not body <= stop <= end:
             return items, not (form is Form.SET and tag == 0 and length == 0)
         items.append((tag, body, stop))
-        position, left = stop, left - 1
+        position, left = stop + (-(stop - body) & form.padding), left - 1
     return items, False
+
+
+def groups(of: Positions, count: int) -> list[Positions]:
+    """Return, for each number below `count`, the indices at which `of` holds it; in one sort, whatever the count."""
+    order = np.argsort(of, kind="stable")
+    bounds = np.searchsorted(of[order], np.arange(count + 1))
+    return [order[first:last] for first, last in pairwise(bounds.tolist())]
 
 
 def gather(data: Data, starts: Positions, ends: Positions) -> npt.NDArray[np.uint8]:

@@ -23,7 +23,7 @@ from decoders.sink import Sink
 from decoders.state import State
 from schema.batch import Array, Flows
 
-_NETFLOW5 = Template(tuple(Field(0, id_, length) for id_, length in NETFLOW5_FIELDS), 0)
+_NETFLOW5 = Template(tuple(Field(0, id_, length) for id_, length in NETFLOW5_FIELDS), options=False)
 _ICMP = (1, 58)
 
 
@@ -45,7 +45,7 @@ def decode(block: Datagrams, state: State, limits: Limits) -> Decoded:
         messages = export.join(found)
         context = Context(block, messages, streams(block, messages), state)
         parts = _netflow(context, limits, out)
-    samples = sflow.find(block, np.flatnonzero(versions == sflow.VERSION), state, out)
+    samples = sflow.find(block, np.flatnonzero(versions == sflow.VERSION), state, limits, out)
     rows = sum(part.rows for part in parts)
     sink = Sink(rows + samples.rows)
     if context is not None:
@@ -81,7 +81,7 @@ def _netflow(context: Context, limits: Limits, out: Decoded) -> list[Part]:
     out.faults[Fault.SET_LENGTH] += broken
     sets = Items(templated[sets.owner], sets.tag, sets.start, sets.end)
     bound = bind(block, messages, sets, context.streams, state.templates, limits, out)
-    out.faults[Fault.TEMPLATE_MISSING] += int(np.count_nonzero(bound.layout_of < 0))
+    out.faults[Fault.TEMPLATE_MISSING] += len(bound.missing.start)
     records = np.zeros(messages.count, np.int64)
     records[old] = (messages.end[old] - messages.start[old]) // 48
     _options(context, bound, limits, out, records)
@@ -89,36 +89,35 @@ def _netflow(context: Context, limits: Limits, out: Decoded) -> list[Part]:
     if len(old):
         plain = Items(old, old * 0, messages.start[old], messages.end[old])
         parts += parts_of(context, plain, compile_layout(_NETFLOW5), out)
-    for index, layout in enumerate(bound.layouts):
-        if not layout.template.scopes:
-            found = parts_of(context, bound.sets.where(bound.layout_of == index), layout, out)
+    for layout, of_layout in bound.sets:
+        if not layout.template.options:
+            found = parts_of(context, of_layout, layout, out)
             parts += found
             if found:
                 np.add.at(records, found[0].message, found[0].counts)
-    _follow(context, bound, records, out)
+    _follow(context, bound, records, limits, out)
     return parts
 
 
 def _options(context: Context, bound: Bound, limits: Limits, out: Decoded, records: Positions) -> None:
     """Learn from all options data of the block, before any flow is read: it may stand behind the flows it explains."""
-    for index, layout in enumerate(bound.layouts):
-        if layout.template.scopes:
-            sets = bound.sets.where(bound.layout_of == index)
+    for layout, sets in bound.sets:
+        if layout.template.options:
             counts = options.learn(
                 context.block, context.messages, sets, layout, context.streams, context.state, limits, out
             )
             np.add.at(records, sets.owner, counts)
 
 
-def _follow(context: Context, bound: Bound, records: Positions, out: Decoded) -> None:
+def _follow(context: Context, bound: Bound, records: Positions, limits: Limits, out: Decoded) -> None:
     """Count the gaps in the messages' sequence numbers, in the unit of each version."""
     messages = context.messages
     countable = np.ones(messages.count, np.bool_)
-    countable[bound.sets.owner[bound.layout_of < 0]] = False
+    countable[bound.missing.owner] = False
     countable |= messages.version != 10
     step = np.where(messages.version == 9, 1, records)
     out.sequence_gaps += context.state.sequences.gaps(
-        context.streams.all, context.streams.of_message, messages.sequence, step, countable
+        context.streams.all, context.streams.of_message, messages.sequence, step, countable, limits.streams
     )
 
 

@@ -53,7 +53,7 @@ DOCS: dict[Fault, tuple[str, str]] = {
     Fault.TEMPLATE_MISSING: ("set", "a data set whose template has not arrived"),
     Fault.TEMPLATE_MALFORMED: ("set", "a template set that ends inside a template, or an id below 256"),
     Fault.TEMPLATE_EMPTY: ("set", "a data set whose template has records of no length"),
-    Fault.TEMPLATE_LIMIT: ("template", "more templates than `decoders.limits` keeps for one exporter"),
+    Fault.TEMPLATE_LIMIT: ("template", "more templates or fields than `decoders.limits` keeps for one exporter"),
     Fault.RECORD_LENGTH: ("set", "a variable-length field that runs past the end of its set; the records before it "
                           "are kept"),
     Fault.SAMPLE_LENGTH: ("sample", "an sFlow sample or record that runs past the end of what holds it"),

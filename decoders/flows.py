@@ -10,14 +10,14 @@ import numpy.typing as npt
 
 from decoders.bind import Streams
 from decoders.block import Datagrams, Decoded
-from decoders.cursor import Items, Positions
+from decoders.cursor import Items, Positions, groups
 from decoders.elements import Read
 from decoders.faults import Fault
 from decoders.layout import Layout, Source
 from decoders.messages import Messages
 from decoders.reads import Clocks, absent, read, uint
 from decoders.records import FixedRecords, Records, VariableRecords
-from decoders.sampling import Stream, look_up, rates_in_records
+from decoders.sampling import Stream, Table, rates_in_records
 from decoders.sink import Sink
 from decoders.state import State
 from schema.batch import Array
@@ -80,7 +80,7 @@ def parts_of(context: Context, sets: Items, layout: Layout, out: Decoded) -> lis
     else:
         records = FixedRecords(context.block.data, sets.start, sets.end, layout)
     part = Part(layout, records, sets.owner, sets.start, records.counts)
-    return [part] if layout.reverse is None else [part, _reverse(context, part, layout.reverse)]
+    return [part, _reverse(context, part, layout.reverse)] if layout.reverse and part.rows else [part]
 
 
 def _reverse(context: Context, part: Part, layout: Layout) -> Part:
@@ -152,12 +152,12 @@ def _clocks(context: Context, part: Part) -> Clocks:
     if not any(source.read in _CLOCKED for sources in part.layout.sources.values() for source in sources):
         none = np.zeros(0)
         return Clocks(none.astype(np.int64), none.astype(np.uint32), none.astype(np.bool_))
-    messages, started = context.messages, context.state.started
+    messages = context.messages
     export, uptime = messages.export_ms[part.message], messages.uptime_ms[part.message]
     known = messages.version[part.message] != 10
     if not known.all():
         stream = context.streams.of_message[part.message]
-        boot = np.array([started.get(key, -1) for key in context.streams.all])[stream]
+        boot = _told(context, context.state.started, stream, -1)
         uptime = np.where(known, uptime, export - boot)
         known |= boot >= 0
     return Clocks(
@@ -172,8 +172,8 @@ def _rates(context: Context, part: Part) -> npt.NDArray[np.uint32] | None:
     samplers, keys = context.state.samplers, context.streams.all
     stream = context.streams.of_message[part.message]
     override = context.block.overrides[context.messages.datagram[part.message]]
-    plain = np.array([samplers.plain.get(key, 0) for key in keys], np.uint32)[stream]
-    base = np.where(plain > 0, plain, context.messages.rate[part.message].astype(np.uint32))
+    plain = _told(context, samplers.plain, stream, 0)
+    base = np.where(plain > 0, plain, context.messages.rate[part.message]).astype(np.uint32)
     rates = np.repeat(base, part.counts)
     _look_up(samplers.by_interface, part, part.layout.sources.get("in_if", ())[:1], keys, stream, rates)
     if part.layout.rates:
@@ -187,8 +187,18 @@ def _rates(context: Context, part: Part) -> npt.NDArray[np.uint32] | None:
     return rates if rates.any() else None
 
 
+def _told(context: Context, known: dict[Stream, int], stream: Positions, absent: int) -> Positions:
+    """Return what is known of each of `stream`, which index the streams; `absent` where nothing is."""
+    if not known:
+        return np.full(len(stream), absent)
+    distinct, inverse = np.unique(stream, return_inverse=True)
+    keys = context.streams.all
+    found: Positions = np.array([known.get(keys[index], absent) for index in distinct.tolist()], np.int64)[inverse]
+    return found
+
+
 def _look_up(
-    known: dict[Stream, dict[int, int]],
+    known: dict[Stream, Table],
     part: Part,
     sources: Sequence[Source],
     keys: list[Stream],
@@ -196,10 +206,17 @@ def _look_up(
     rates: npt.NDArray[np.uint32],
 ) -> None:
     """Write the rates known for what `sources` name into `rates`, for the rows of each stream that knows any."""
-    for index in np.unique(stream).tolist() if sources and known else ():
-        table = known.get(keys[index])
-        if table:
-            alone = bool(np.all(stream == index))
-            rows = slice(None) if alone else np.flatnonzero(np.repeat(stream == index, part.counts))
-            for source in sources:
-                rates[rows] = look_up(table, uint(part.records.octets(source))[rows], rates[rows])
+    if not sources or not known:
+        return
+    distinct, of_set = np.unique(stream, return_inverse=True)
+    tables = [known.get(keys[index]) for index in distinct.tolist()]
+    if not any(tables):
+        return
+    rows: Sequence[Positions | slice] = [slice(None)]
+    if len(tables) > 1:
+        rows = groups(np.repeat(of_set, part.counts), len(tables))
+    for source in sources:
+        ids = uint(part.records.octets(source))
+        for table, where in zip(tables, rows, strict=True):
+            if table:
+                rates[where] = table.look_up(ids[where], rates[where])

@@ -33,10 +33,10 @@ class Field(NamedTuple):
 
 
 class Template(NamedTuple):
-    """The fields of a record; `scopes` of them, from the first, are scope fields: 0 marks a template of flows."""
+    """The fields of a record, and whether it is one of options data rather than of a flow."""
 
     fields: tuple[Field, ...]
-    scopes: int
+    options: bool
 
 
 class Source(NamedTuple):
@@ -71,7 +71,7 @@ class Layout(NamedTuple):
     reverse: Layout | None
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def compile_layout(template: Template) -> Layout:
     """Return the layout of `template`; equal templates of different exporters share one."""
     places: list[tuple[int, int]] = []

@@ -20,6 +20,8 @@ _Record = dict[tuple[int, int], bytes]
 _INTERFACE = ((SCOPE_ENTERPRISE, 2), (0, 10), (0, 14), (0, 252), (0, 253))
 _SAMPLER = ((0, 48), (0, 302))
 _NAME, _DESCRIPTION, _START = (0, 82), (0, 83), (0, 160)
+_LAST_EXPORT = 0xFFFFFFFF * 1000
+"""The last time that a message's header can tell, ms since 1970: nothing that exports began later."""
 
 
 def learn(
@@ -88,8 +90,8 @@ def _learn_one(record: _Record, stream: Stream, state: State, limits: Limits) ->
         interface = _number(record, _INTERFACE) if sampler is None else None
         state.samplers.learn(stream, rate, sampler, interface, limits.samplers)
     started = _number(record, (_START,))
-    if started:
-        state.learn_start(stream, started)
+    if started and started <= _LAST_EXPORT:
+        state.learn_start(stream, started, limits)
 
 
 def _interface_name(record: _Record, stream: Stream, time_received: int, limits: Limits) -> InterfaceName | None:

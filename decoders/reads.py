@@ -17,6 +17,9 @@ Octets = npt.NDArray[np.uint8]
 _NTP_EPOCH = 2_208_988_800  # seconds from 1900 to 1970
 _NTP_ERA = 2**32
 
+LAST_TIME = 10_413_791_999_999
+"""The end of the year 2299, ms since 1970: the last that the columns' DateTime64 holds."""
+
 
 @dataclass(frozen=True, slots=True)
 class Clocks:
@@ -48,16 +51,16 @@ def read(octets: Octets, how: Read, clocks: Clocks, out: Array) -> None:
     """Read a field into `out`; a value too large for its column is no value: zero."""
     match how:
         case Read.UINT | Read.LABEL | Read.MAC:
-            _narrow(uint(octets), out)
+            _narrow(uint(octets), out, np.iinfo(out.dtype).max)
         case Read.ADDRESS4:
             map_v4(octets, out)
         case Read.ADDRESS6:
             out[:] = octets
         case Read.SECONDS:
-            out[:] = uint(octets)
+            _narrow(uint(octets), out, LAST_TIME // 1000)
             out *= 1000
         case Read.MILLISECONDS:
-            out[:] = uint(octets)
+            _narrow(uint(octets), out, LAST_TIME)
         case Read.UPTIME:
             # signed 32-bit distance: right across the wrap at 49.7 days, and for stamps a little in the future
             since = (clocks.uptime - uint(octets).astype(np.uint32)).view(np.int32)
@@ -70,10 +73,10 @@ def read(octets: Octets, how: Read, clocks: Clocks, out: Array) -> None:
             _ntp(uint(octets), out)
 
 
-def _narrow(values: Array, out: Array) -> None:
+def _narrow(values: Array, out: Array, most: int) -> None:
     out[:] = values
-    if values.dtype.itemsize > out.dtype.itemsize:
-        out[values > np.iinfo(out.dtype).max] = 0
+    if np.iinfo(values.dtype).max > most:
+        out[values > most] = 0
 
 
 def _ntp(stamps: Array, out: Array) -> None:

@@ -6,7 +6,8 @@ rate, the rate of the exporter's domain. Nothing known is 0, which is not 1.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -28,27 +29,66 @@ class Stream(NamedTuple):
     domain: int
 
 
+class Table:
+    """Sampling rates by the id of a sampler or an interface."""
+
+    def __init__(self, rates: Iterable[tuple[int, int]] = ()) -> None:
+        self._rates = dict(rates)
+        self._sorted: tuple[npt.NDArray[np.uint64], Rates] | None = None
+
+    def __len__(self) -> int:
+        return len(self._rates)
+
+    def get(self, id_: int) -> int | None:
+        """Return the rate of an id, None where it is unknown."""
+        return self._rates.get(id_)
+
+    def put(self, id_: int, rate: int) -> None:
+        """Keep the rate of an id."""
+        self._rates[id_] = rate
+        self._sorted = None
+
+    def items(self) -> list[tuple[int, int]]:
+        """Return all (id, rate)."""
+        return list(self._rates.items())
+
+    def look_up(self, ids: Array, rates: Rates) -> Rates:
+        """Return `rates` with the known rate of each id in its place; where the id is unknown, what stood there."""
+        if len(self) <= _FEW:
+            for id_, rate in self._rates.items():
+                rates = np.where(ids == np.uint64(id_), np.uint32(rate), rates)
+            return rates
+        if self._sorted is None:
+            pairs = sorted(self._rates.items())
+            keys, values = [id_ for id_, _ in pairs], [rate for _, rate in pairs]
+            self._sorted = np.array(keys, np.uint64), np.array(values, np.uint32)
+        known, told = self._sorted
+        at = np.minimum(np.searchsorted(known, ids.astype(np.uint64)), len(known) - 1)
+        return np.where(known[at] == ids, told[at], rates)
+
+
 class Samplers:
     """What options data told: rates by stream, by sampler id and by interface; `revision` grows with every change."""
 
     def __init__(self) -> None:
         self.plain: dict[Stream, int] = {}
-        self.by_sampler: dict[Stream, dict[int, int]] = {}
-        self.by_interface: dict[Stream, dict[int, int]] = {}
+        self.by_sampler: dict[Stream, Table] = {}
+        self.by_interface: dict[Stream, Table] = {}
+        self.per_exporter: Counter[bytes] = Counter()
         self.revision = 0
 
     def learn(self, stream: Stream, rate: int, sampler: int | None, interface: int | None, most: int) -> None:
-        """Keep a rate; beyond `most` samplers or interfaces of one stream, new ones are not kept."""
-        if sampler is None and interface is None:
-            self.revision += self.plain.get(stream) != rate
-            self.plain[stream] = rate
+        """Keep a rate; beyond `most` rates of one exporter, new ones are not kept."""
+        tables, id_ = (self.by_interface, interface) if sampler is None else (self.by_sampler, sampler)
+        known = self.plain.get(stream) if id_ is None else tables.get(stream, Table()).get(id_)
+        if known == rate or (known is None and self.per_exporter[stream.exporter] >= most):
             return
-        owner = self.by_interface if sampler is None else self.by_sampler
-        known = owner.setdefault(stream, {})
-        key = interface if sampler is None else sampler
-        if key is not None and (key in known or len(known) < most):
-            self.revision += known.get(key) != rate
-            known[key] = rate
+        if id_ is None:
+            self.plain[stream] = rate
+        else:
+            tables.setdefault(stream, Table()).put(id_, rate)
+        self.per_exporter[stream.exporter] += known is None
+        self.revision += 1
 
 
 def rate_of(figures: Mapping[int, int]) -> int:
@@ -77,15 +117,3 @@ def rates_in_records(columns: Mapping[int, Array]) -> npt.NDArray[np.int64]:
         if id_ in figures:
             rate = np.where(figures[id_] > 0, figures[id_], rate)
     return rate
-
-
-def look_up(known: Mapping[int, int], ids: Array, rates: Rates) -> Rates:
-    """Return `rates` with the known rate of each id in its place; where the id is unknown, what stood there."""
-    if len(known) <= _FEW:
-        for key, rate in known.items():
-            rates = np.where(ids == np.uint64(key), np.uint32(rate), rates)
-        return rates
-    keys = np.array(sorted(known), np.uint64)
-    values = np.array([known[key] for key in sorted(known)], np.uint32)
-    at = np.minimum(np.searchsorted(keys, ids.astype(np.uint64)), len(keys) - 1)
-    return np.where(keys[at] == ids, values[at], rates)

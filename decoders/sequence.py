@@ -6,6 +6,7 @@ NetFlow v5 counts flows, v9 export packets, IPFIX data records, sFlow datagrams.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
@@ -28,11 +29,13 @@ class Sequences:
         sequence: Positions,
         step: Positions,
         countable: npt.NDArray[np.bool_],
+        most: int,
     ) -> int:
         """Follow messages in order of arrival and return how many began past the number expected.
 
         `stream_of` indexes `streams`; a message takes `step` numbers from `sequence` on. After one that is not
-        `countable` (records without a template) the stream's next number is unknown.
+        `countable` (records without a template) the stream's next number is unknown. Of more than `most` streams, those
+        heard longest ago are forgotten.
         """
         if not len(stream_of):
             return 0
@@ -45,6 +48,9 @@ class Sequences:
         last = np.append(first[1:], len(stream)) - 1
         expected[first] = [self.expected.get(streams[index], -1) for index in stream[first].tolist()]
         for index, at in zip(stream[last].tolist(), last.tolist(), strict=True):
+            self.expected.pop(streams[index], None)  # so that it stands last, as the one heard last
             self.expected[streams[index]] = int(after[at]) if known[at] else -1
+        for key in list(islice(self.expected, max(len(self.expected) - most, 0))):
+            del self.expected[key]
         ahead = (number - expected) % _WRAP
         return int(np.count_nonzero((expected >= 0) & (ahead > 0) & (ahead < _WRAP // 2)))

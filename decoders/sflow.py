@@ -13,6 +13,7 @@ import numpy.typing as npt
 from decoders.block import Datagrams, Decoded
 from decoders.cursor import Form, Items, Positions, octets, u32, walk
 from decoders.faults import Fault
+from decoders.limits import Limits
 from decoders.packet_header import parse_at
 from decoders.sink import Sink
 from decoders.state import State
@@ -52,7 +53,7 @@ class Samples:
     arrays: dict[str, Array] = field(default_factory=dict)
 
 
-def find(block: Datagrams, among: Positions, state: State, out: Decoded) -> Samples:
+def find(block: Datagrams, among: Positions, state: State, limits: Limits, out: Decoded) -> Samples:
     """Decode the flow samples of the datagrams `among`, which are of version 5; count everything else."""
     if not len(among):
         return Samples(0, among, among)
@@ -64,7 +65,7 @@ def find(block: Datagrams, among: Positions, state: State, out: Decoded) -> Samp
     flows = np.isin(samples.tag, (_FLOW, _EXPANDED_FLOW))
     out.counter_samples += int(np.count_nonzero(counters))
     out.faults[Fault.SAMPLE_UNKNOWN] += int(np.count_nonzero(~counters & ~flows))
-    _follow(agents, state, out)
+    _follow(agents, state, limits, out)
     return _flow_samples(block, agents, samples.where(flows), out)
 
 
@@ -91,7 +92,7 @@ def _agents(block: Datagrams, among: Positions, out: Decoded) -> Agents:
     return Agents(among, address, u32(data, rest), u32(data, rest + 4), u32(data, rest + 12), rest + 16)
 
 
-def _follow(agents: Agents, state: State, out: Decoded) -> None:
+def _follow(agents: Agents, state: State, limits: Limits, out: Decoded) -> None:
     """Count the gaps in the datagrams' numbers, by agent and sub-agent."""
     keys = [
         (address.tobytes(), VERSION, sub_agent)
@@ -101,7 +102,7 @@ def _follow(agents: Agents, state: State, out: Decoded) -> None:
     number = {key: index for index, key in enumerate(streams)}
     of = np.array([number[key] for key in keys], np.int64)
     ones = np.ones(len(keys), np.int64)
-    out.sequence_gaps += state.sequences.gaps(streams, of, agents.sequence, ones, ones > 0)
+    out.sequence_gaps += state.sequences.gaps(streams, of, agents.sequence, ones, ones > 0, limits.streams)
 
 
 def _flow_samples(block: Datagrams, agents: Agents, samples: Items, out: Decoded) -> Samples:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from decoders.layout import Field, Template, compile_layout
-from decoders.sampling import Samplers, Stream
+from decoders.limits import Limits
+from decoders.sampling import Samplers, Stream, Table
 from decoders.sequence import Sequences
 from decoders.templates import Key, Templates
 
@@ -21,16 +23,21 @@ class State:
         self.sequences = Sequences()
         self.started: dict[Stream, int] = {}
         """systemInitTimeMilliseconds (IANA 160) by stream, ms since 1970."""
-        self._starts = 0
+        self.starts: Counter[bytes] = Counter()
+        self._revision = 0
 
     @property
     def revision(self) -> int:
         """Grows with every change that a restart must not forget (sequence numbers it may)."""
-        return self.templates.revision + self.samplers.revision + self._starts
+        return self.templates.revision + self.samplers.revision + self._revision
 
-    def learn_start(self, stream: Stream, started: int) -> None:
-        """Keep when an exporter's uptime began, ms since 1970."""
-        self._starts += self.started.get(stream) != started
+    def learn_start(self, stream: Stream, started: int, limits: Limits) -> None:
+        """Keep when an exporter's uptime began, ms since 1970; for no more than `limits.starts` of its domains."""
+        if stream not in self.started:
+            if self.starts[stream.exporter] >= limits.starts:
+                return
+            self.starts[stream.exporter] += 1
+        self._revision += self.started.get(stream) != started
         self.started[stream] = started
 
     def dump(self) -> dict[str, Any]:
@@ -41,16 +48,14 @@ class State:
                 [
                     key.exporter.hex(),
                     *key[1:],
-                    layout.template.scopes,
+                    layout.template.options,
                     [list(field) for field in layout.template.fields],
                 ]
                 for key, layout in self.templates.by_key.items()
             ],
             "plain": [[*_flat(stream), rate] for stream, rate in self.samplers.plain.items()],
-            "by_sampler": [[*_flat(stream), list(known.items())] for stream, known in self.samplers.by_sampler.items()],
-            "by_interface": [
-                [*_flat(stream), list(known.items())] for stream, known in self.samplers.by_interface.items()
-            ],
+            "by_sampler": [[*_flat(stream), table.items()] for stream, table in self.samplers.by_sampler.items()],
+            "by_interface": [[*_flat(stream), table.items()] for stream, table in self.samplers.by_interface.items()],
             "started": [[*_flat(stream), at] for stream, at in self.started.items()],
         }
 
@@ -60,15 +65,19 @@ class State:
         state = cls()
         if saved.get("format") != FORMAT:
             return state
-        for exporter, version, domain, id_, scopes, fields in saved["templates"]:
+        for exporter, version, domain, id_, options, fields in saved["templates"]:
             key = Key(bytes.fromhex(exporter), version, domain, id_)
-            template = Template(tuple(Field(*field) for field in fields), scopes)
-            state.templates.by_key[key] = compile_layout(template)
-            state.templates.per_exporter[key.exporter] += 1
-        state.samplers.plain = {_stream(row): row[3] for row in saved["plain"]}
-        state.samplers.by_sampler = {_stream(row): dict(row[3]) for row in saved["by_sampler"]}
-        state.samplers.by_interface = {_stream(row): dict(row[3]) for row in saved["by_interface"]}
+            template = Template(tuple(Field(*field) for field in fields), bool(options))
+            state.templates.keep(key, compile_layout(template))
+        samplers = state.samplers
+        samplers.plain = {_stream(row): row[3] for row in saved["plain"]}
+        samplers.per_exporter.update(stream.exporter for stream in samplers.plain)
+        for tables, kept in ((samplers.by_sampler, "by_sampler"), (samplers.by_interface, "by_interface")):
+            for row in saved[kept]:
+                tables[_stream(row)] = Table(row[3])
+                samplers.per_exporter[_stream(row).exporter] += len(row[3])
         state.started = {_stream(row): row[3] for row in saved["started"]}
+        state.starts.update(stream.exporter for stream in state.started)
         return state
 
 

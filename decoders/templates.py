@@ -38,18 +38,37 @@ class Templates:
     def __init__(self) -> None:
         self.by_key: dict[Key, Layout] = {}
         self.per_exporter: Counter[bytes] = Counter()
+        self.specifiers: Counter[bytes] = Counter()
         self.revision = 0
 
+    def keep(self, key: Key, layout: Layout) -> None:
+        """Put a layout in force, in the place of another of the same key."""
+        self.drop(key)
+        self.by_key[key] = layout
+        self.per_exporter[key.exporter] += 1
+        self.specifiers[key.exporter] += len(layout.template.fields)
+
+    def drop(self, key: Key) -> None:
+        """Forget the layout of `key`, if there is one."""
+        layout = self.by_key.pop(key, None)
+        if layout is not None:
+            self.per_exporter[key.exporter] -= 1
+            self.specifiers[key.exporter] -= len(layout.template.fields)
+
     def learn(self, key: Key, template: Template, limits: Limits) -> Fault | None:
-        """Keep `template`, replacing another of the same key; return a fault where the exporter has too many."""
+        """Keep `template`, replacing another of the same key; return a fault where the exporter has too many.
+
+        Another of the same key is gone even then: the exporter no longer sends by it.
+        """
         known = self.by_key.get(key)
         if known is not None and known.template == template:
             return None
-        if known is None:
-            if self.per_exporter[key.exporter] >= limits.templates:
-                return Fault.TEMPLATE_LIMIT
-            self.per_exporter[key.exporter] += 1
-        self.by_key[key] = compile_layout(template)
+        self.drop(key)
+        self.revision += known is not None
+        specifiers = self.specifiers[key.exporter] + len(template.fields)
+        if self.per_exporter[key.exporter] >= limits.templates or specifiers > limits.specifiers:
+            return Fault.TEMPLATE_LIMIT
+        self.keep(key, compile_layout(template))
         self.revision += 1
         return None
 
@@ -76,12 +95,12 @@ def parse(body: bytes, version: int, options: bool, limits: Limits) -> Iterator[
             at += 4  # an IPFIX options withdrawal has no scope count
             continue
         fields, at = _fields(body, at + header, count, version, scopes)
-        if len(fields) < count or id_ < 256 or count > limits.fields or scopes > count:
+        if len(fields) < count or (count and id_ < 256) or count > limits.fields or scopes > count:
             yield Fault.TEMPLATE_MALFORMED
             if len(fields) < count:
                 return
         elif count:
-            yield id_, Template(tuple(fields), scopes)
+            yield id_, Template(tuple(fields), options)
 
 
 def _fields(body: bytes, at: int, count: int, version: int, scopes: int) -> tuple[list[Field], int]:

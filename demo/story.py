@@ -12,8 +12,10 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from fcntl import LOCK_EX, LOCK_NB, flock
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -130,12 +132,30 @@ def free_ports() -> Ports:
 
 def prepare(directory: Path, moved_ms: int, ports: Ports) -> Path:
     """Empty the demo's directory, write its configuration there and return the configuration's path."""
-    if directory.exists() and any(directory.iterdir()) and not (directory / _MARKER).exists():
-        raise RefusalError(f"{directory} is not empty and not an earlier demo's; give another with --directory")
-    shutil.rmtree(directory, ignore_errors=True)
-    directory.mkdir(parents=True)
-    (directory / _MARKER).touch()
+    for path in directory.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif path.name != _MARKER:
+            path.unlink()
     return write_demo(directory, moved_ms, ports)
+
+
+@contextmanager
+def reserved(directory: Path) -> Iterator[None]:
+    """Hold the demo's directory, made if need be; RefusalError where it is another's or another demo runs in it."""
+    marker = directory / _MARKER
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        if any(directory.iterdir()) and not marker.exists():
+            raise RefusalError(f"{directory} is not empty and not an earlier demo's; give another with --directory")
+        with marker.open("w") as held:
+            try:
+                flock(held, LOCK_EX | LOCK_NB)
+            except BlockingIOError:
+                raise RefusalError(f"a demo runs in {directory}; end it, or give another with --directory") from None
+            yield
+    except (FileExistsError, NotADirectoryError, PermissionError) as error:
+        raise RefusalError(f"{error.filename}: {error.strerror}; give another directory with --directory") from None
 
 
 def tell(directory: Path, seconds: float, say: Callable[[str], None], linger: Callable[[Path], None] | None) -> Report:
@@ -144,39 +164,48 @@ def tell(directory: Path, seconds: float, say: Callable[[str], None], linger: Ca
     `linger`, if there is one, is called with the configuration while the collector still runs.
     """
     begun, report, ports = time.monotonic(), Report(), free_ports()
-    moved_ms = _now() - _WINDOW // 2
-    config = prepare(directory, moved_ms, ports)
-    log = directory / "collector.log"
-    say(f"configuration, tenants and policy are in {directory}/")
-    _history(config, log, ports, report, say)
-    collector = CollectorProcess(config, log)
-    say(
-        f"flowkeep run -c {config}: ready in {collector.start():.1f} s, "
-        f"NetFlow and IPFIX on UDP 127.0.0.1:{ports.netflow}, sFlow on {ports.sflow}"
-    )
-    with_live = _live(directory, ports, seconds, say, report)
-    books = collector.settle(with_live)
-    report.add(books)
-    say(
-        f"received {books['received']:,} datagrams, decoded {books['decoded']:,} flows, stored {books['stored']:,}, "
-        f"refused or faulty: {books['faults']}"
-    )
-    _ask(collector, report, say)
-    report.purged_rows = _purge(config, say)
-    report.seconds = round(time.monotonic() - begun, 1)
-    if linger:
-        linger(config)
-    collector.stop()
+    with reserved(directory):
+        config = prepare(directory, _now() - _WINDOW // 2, ports)
+        say(f"configuration, tenants and policy are in {directory}/")
+        _history(config, ports, report, say)
+        with _collector(config) as collector:
+            say(
+                f"flowkeep run -c {config}: ready in {collector.start():.1f} s, "
+                f"NetFlow and IPFIX on UDP 127.0.0.1:{ports.netflow}, sFlow on {ports.sflow}"
+            )
+            books = collector.settle(_live(directory, ports, seconds, say, report))
+            report.add(books)
+            faults = ", ".join(f"{name} {count}" for name, count in books["faults"].items())
+            say(
+                f"received {books['received']:,} datagrams, decoded {books['decoded']:,} flows, "
+                f"stored {books['stored']:,}; refused or faulty: {faults or 'none'}"
+            )
+            _ask(collector, report, say)
+            report.purged_rows = _purge(config, say)
+            report.seconds = round(time.monotonic() - begun, 1)
+            if linger:
+                linger(config)
     return report
+
+
+@contextmanager
+def _collector(config: Path, shift: float = 0.0) -> Iterator[CollectorProcess]:
+    """Give a collector that is not started yet; whatever happens then, also Ctrl-C while it starts, ends it."""
+    collector = CollectorProcess(config, config.parent / "collector.log", shift)
+    try:
+        yield collector
+    finally:
+        collector.stop()
 
 
 def _now() -> int:
     return time.time_ns() // 1_000_000
 
 
-def _history(config: Path, log: Path, ports: Ports, report: Report, say: Callable[[str], None]) -> None:
+def _history(config: Path, ports: Ports, report: Report, say: Callable[[str], None]) -> None:
     shift = -HISTORY_DAYS * 86_400
-    with CollectorProcess(config, log, shift) as collector:
+    with _collector(config, shift) as collector:
+        collector.start()
         then = _now() + int(shift * 1000)
         sender = Sender(ports, then, seed=1)
         sender.send(_HISTORY_FLOWS, then - _WINDOW, then)
@@ -191,6 +220,7 @@ def _live(directory: Path, ports: Ports, seconds: float, say: Callable[[str], No
     sender = Sender(ports, _now(), seed=2)
     sender.send(_FLOWS_A_SECOND * 5, _now() - _WINDOW, _now())
     sender.misbehave()
+    say(f"{len(DEVICES)} devices send NetFlow v5, v9, IPFIX and sFlow, the last {seconds:g} s live")
     report.programs = _programs(directory, ports, say)
     until = time.monotonic() + seconds
     while time.monotonic() < until:
@@ -215,7 +245,8 @@ def _programs(directory: Path, ports: Ports, say: Callable[[str], None]) -> dict
     if find("pmacctd"):
         done["nfprobe v9"] = nfprobe(capture, "127.0.0.1", ports.netflow, 9, source_id=33).status
         done["sfprobe"] = sfprobe(capture, "127.0.0.1", ports.sflow).status
-    say(f"real exporters over a capture: {', '.join(done) or 'neither softflowd nor pmacct is installed'}")
+    ends = [name if status == 0 else f"{name} (exit status {status})" for name, status in done.items()]
+    say(f"real exporters over a capture: {', '.join(ends) or 'neither softflowd nor pmacct is installed'}")
     return done
 
 
@@ -234,7 +265,10 @@ def _ask(collector: CollectorProcess, report: Report, say: Callable[[str], None]
 
 def _purge(config: Path, say: Callable[[str], None]) -> int:
     command = [sys.executable, "-P", "-m", "cli.main", "retention", "purge", "-c", str(config), "--json"]
-    answer = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise RefusalError(f"the purge failed: {done.stderr or done.stdout}")
+    answer = json.loads(done.stdout)
     for step in answer["due"]:
         say(f"purge: {step['rows']:,} rows: {step['reason']}")
     return int(answer["purged_rows"])

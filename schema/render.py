@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from ipaddress import IPv6Address
 from typing import Any
 
@@ -13,6 +14,7 @@ from schema.columns import FLOW_COLUMNS, Column, Kind
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+@lru_cache(2**16)  # a few addresses make most of the traffic, and making their text takes most of the time
 def address_text(octets: bytes) -> str:
     """Return 16 octets as text: dotted quad for IPv4-mapped ones, RFC 5952 otherwise; an absent address is `::`."""
     address = IPv6Address(octets)
@@ -21,11 +23,16 @@ def address_text(octets: bytes) -> str:
 
 def time_text(milliseconds: int) -> str:
     """Return milliseconds since the epoch as RFC 3339 UTC with milliseconds; past year 9999, the epoch."""
+    seconds, rest = divmod(milliseconds, 1000)
     try:
-        moment = _EPOCH + timedelta(milliseconds=milliseconds)
+        return f"{_second_text(seconds)}.{rest:03d}Z"
     except OverflowError:
-        moment = _EPOCH
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+        return f"{_second_text(0)}.000Z"
+
+
+@lru_cache(2**12)
+def _second_text(seconds: int) -> str:
+    return (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def mac_text(value: int) -> str:
@@ -60,8 +67,10 @@ def rows(flows: Flows) -> Iterator[dict[str, Any]]:
         if column.kind is Kind.SYMBOL:
             symbols = flows.symbols.get(column.name)
             rendered.append([symbols.names[code] for code in symbols.codes.tolist()] if symbols else [""] * flows.rows)
+        elif column.name in flows.arrays:
+            rendered.append(_renderer(column)(flows.arrays[column.name]))
         else:
-            rendered.append(_renderer(column)(flows.column(column.name)))
+            rendered.append(_renderer(column)(column.zeros(1)) * flows.rows)
     names = [column.name for column in FLOW_COLUMNS]
     for values in zip(*rendered, strict=True):
         yield dict(zip(names, values, strict=True))

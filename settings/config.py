@@ -8,34 +8,37 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from settings.source import Section, load_yaml
 
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)i?B?", re.IGNORECASE)
+_SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)\s*([KMGT]?)i?B?", re.IGNORECASE)
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
+_URL = re.compile(r"https?://[^/\s@]+")
+_ENDPOINT = re.compile(r"(?:\[([^][]+)\]|([^][:]+)):([0-9]{1,5})")
 _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
 
 def _size(value: Any) -> Any:
-    if isinstance(value, str):
-        match = _SIZE.fullmatch(value.strip())
-        if not match:
-            raise ValueError("expected a size such as 512MiB or 4GiB")
-        return int(float(match[1]) * _UNITS[match[2].upper()])
-    return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
+    if not match:
+        raise ValueError("expected a size such as 512MiB or 4GiB")
+    return int(float(match[1]) * _UNITS[match[2].upper()])
 
 
 def parse_endpoint(value: str) -> tuple[str, int]:
     """Split `host:port` or `[v6]:port` into address and port; ValueError where it is neither."""
-    host, _, port = value.rpartition(":")
-    host = host.removeprefix("[").removesuffix("]")
-    if not host or not port.isdigit() or not 0 <= int(port) <= 65535:
+    match = _ENDPOINT.fullmatch(value)
+    if not match or int(match[3]) > 65535:
         raise ValueError(f"expected ADDRESS:PORT, such as 0.0.0.0:2055 or [::]:2055, not '{value}'")
+    host = match[1] or match[2]
     try:
         ip_address(host)
     except ValueError:
         raise ValueError(f"'{host}' is not an IP address") from None
-    return host, int(port)
+    return host, int(match[3])
 
 
 def _endpoint(value: str) -> str:
@@ -52,10 +55,29 @@ def _network(value: Any) -> Any:
     return value
 
 
-Size = Annotated[int, BeforeValidator(_size), Field(gt=0)]
+def _name(value: str) -> str:
+    if not _NAME.fullmatch(value):
+        raise ValueError("expected a name of letters, digits, '_', '.' and '-', at most 63, a letter or digit first")
+    return value
+
+
+def _path(value: Any) -> Any:
+    if isinstance(value, str) and not (value and value.isprintable()):
+        raise ValueError("expected a path")
+    return value
+
+
+def _url(value: str) -> str:
+    if not _URL.fullmatch(value):
+        raise ValueError("expected http://HOST:PORT or https://HOST:PORT, without path, user or password")
+    return value
+
+
+Size = Annotated[int, BeforeValidator(_size), Field(gt=0, lt=2**63)]
 Endpoint = Annotated[str, AfterValidator(_endpoint)]
 Prefix = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
+Name = Annotated[str, AfterValidator(_name)]
+File = Annotated[Path, BeforeValidator(_path)]
 
 
 class Exporter(Section):
@@ -71,6 +93,12 @@ class Journal(Section):
 
     max_size: Size = 4 * 2**30
     segment_size: Size = 64 * 2**20
+
+    @model_validator(mode="after")
+    def _holds_a_segment(self) -> Journal:
+        if self.segment_size > self.max_size:
+            raise ValueError("segment_size is larger than max_size")
+        return self
 
 
 class Blocks(Section):
@@ -103,7 +131,7 @@ class Server(Section):
     """A ClickHouse that somebody else runs."""
 
     mode: Literal["server"]
-    url: str = Field(pattern=r"^https?://[^/]+$")
+    url: Annotated[str, AfterValidator(_url)]
     database: Name = "flowkeep"
     passwords: Passwords
 
@@ -111,17 +139,35 @@ class Server(Section):
 class Config(Section):
     """Everything `flowkeep run` needs; paths are relative to the configuration file."""
 
-    data_dir: Path
+    data_dir: File
     listen: list[Endpoint] = Field(min_length=1)
     receive_buffer: Size = 32 * 2**20
     exporters: list[Exporter] = Field(default_factory=list)
     allow_unlisted_exporters: bool = False
-    tenants: Path
-    retention: Path
+    tenants: File
+    retention: File
     storage: Annotated[Embedded | Server, Field(discriminator="mode")]
     journal: Journal = Journal()
     blocks: Blocks = Blocks()
     metrics: Endpoint = "127.0.0.1:9477"
+
+    @field_validator("listen")
+    @classmethod
+    def _listens_once(cls, listen: list[str]) -> list[str]:
+        for endpoint in listen:
+            if listen.count(endpoint) > 1:
+                raise ValueError(f"{endpoint} is given twice")
+        return listen
+
+    @field_validator("exporters")
+    @classmethod
+    def _names_once(cls, exporters: list[Exporter]) -> list[Exporter]:
+        names: dict[object, str] = {}
+        for exporter in exporters:
+            if exporter.prefix in names:
+                raise ValueError(f"{exporter.prefix} is given twice ('{names[exporter.prefix]}', '{exporter.name}')")
+            names[exporter.prefix] = exporter.name
+        return exporters
 
     @model_validator(mode="after")
     def _has_exporters(self) -> Config:

@@ -26,7 +26,8 @@ _CONNECT_SECONDS = 5
 _ANSWER_SECONDS = 300
 _PREFIX = re.compile(r"^.*?Code: \d+\. DB::\w*Exception: ", re.DOTALL)
 _TRAILER = re.compile(r"\s*\(version \d.*$", re.DOTALL)
-logging.getLogger("clickhouse_connect").setLevel(logging.CRITICAL)  # it logs errors that it also raises
+for _chatty in ("clickhouse_connect", "urllib3"):  # they log errors that they also raise
+    logging.getLogger(_chatty).setLevel(logging.CRITICAL)
 
 # What the rows themselves are to blame for: the same insert will never be taken. Everything else may pass, by itself or
 # because somebody mends it (a full disk, a changed password, a table that is gone), and is no reason to lose flows.
@@ -81,12 +82,13 @@ class _Endpoint:
         return f"{self.scheme}://{self.host}:{self.port}"
 
 
-def connect(storage: Embedded | Server, data_dir: Path, role: str) -> Client:
+def connect(storage: Embedded | Server, data_dir: Path, role: str, patience: float = _ANSWER_SECONDS) -> Client:
     """Return a client in our database as `role` (one of `storage.users.ROLES`).
 
-    UnreachableError if nobody answers, DatabaseRefusalError if the password is refused.
+    An answer may take `patience` seconds. UnreachableError if nobody answers, DatabaseRefusalError if the password is
+    refused.
     """
-    return Client(_endpoint(storage, data_dir, role), storage.database)
+    return Client(_endpoint(storage, data_dir, role), storage.database, patience)
 
 
 def _endpoint(storage: Embedded | Server, data_dir: Path, role: str) -> _Endpoint:
@@ -107,7 +109,7 @@ def _endpoint(storage: Embedded | Server, data_dir: Path, role: str) -> _Endpoin
 class Client:
     """A connection pool; may be shared by threads. Use `connect` to make one, and close it."""
 
-    def __init__(self, endpoint: _Endpoint, database: str) -> None:
+    def __init__(self, endpoint: _Endpoint, database: str, patience: float) -> None:
         self._endpoint = endpoint
         self.database = database
         with self._errors():
@@ -119,7 +121,7 @@ class Client:
                 password=endpoint.password,
                 compress=False,
                 connect_timeout=_CONNECT_SECONDS,
-                send_receive_timeout=_ANSWER_SECONDS,
+                send_receive_timeout=patience,
                 client_name="flowkeep",
                 tz_mode="aware",
                 autogenerate_session_id=False,  # a session would allow one query at a time

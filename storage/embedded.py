@@ -26,7 +26,8 @@ from storage.node_files import NodeFiles, State
 from storage.users import LOOPBACK, config_xml, users_xml
 
 _READY_SECONDS = 30
-_STOP_SECONDS = 20
+_STOP_SECONDS = 10
+_FLUSH_SECONDS = 5
 _POLL_SECONDS = 0.02
 _LOCK_SECONDS = 2  # the node of a Flowkeep that was killed takes a moment to follow it
 _PORT_TRIES = 3
@@ -72,14 +73,12 @@ class Node:
             self._acquire()
             self._refuse_newer_data()
             self._forget_system_tables()
-        except OSError as error:
-            self._release()
-            raise NodeError(f"{self.files.root}: cannot be written: {error.strerror}; check 'data_dir'") from None
-        try:
             self._launch()
+        except OSError as error:
+            self._abandon()
+            raise NodeError(f"{self.files.root}: cannot be written: {error.strerror}; check 'data_dir'") from None
         except BaseException:
-            self._kill()
-            self._release()
+            self._abandon()
             raise
 
     def stop(self) -> None:
@@ -87,7 +86,10 @@ class Node:
         if self._lock is None:
             return  # it is not ours: `start` was refused, or it was stopped before
         if self.running:
-            with contextlib.suppress(UserError), self.connect("admin") as client:
+            with (
+                contextlib.suppress(UserError),
+                connect(self._settings, self._data_dir, "admin", _FLUSH_SECONDS) as client,
+            ):
                 client.command("SYSTEM FLUSH LOGS")
             self._end()
         self.files.set_state(None)
@@ -202,6 +204,10 @@ class Node:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(_STOP_SECONDS)
             self._kill()
+
+    def _abandon(self) -> None:
+        self._kill()
+        self._release()
 
     def _kill(self) -> None:
         if self._process is not None:

@@ -95,14 +95,20 @@ def test_a_server_that_is_away_is_waited_for_while_datagrams_are_kept(site: Site
         "{mode: embedded}", f"{{mode: server, url: 'http://127.0.0.1:{port}', passwords: {passwords}}}"
     ))  # fmt: skip
     collector = site.collector()
-    started = threading.Thread(target=collector.start)
-    started.start()
-    wait_for(lambda: site.log.exists() and "waits in the journal" in site.log.read_text())
-    site.send([v9(a_set(0, template(256, [(1, 4)])), a_set(256, struct.pack(">I", 5)))])
     state = node.files.state()
     assert state
-    with _forward(port, state.http_port):
-        started.join()
+    forward = _forward(port, state.http_port)
+
+    def send_and_open() -> None:
+        wait_for(lambda: site.log.exists() and "waits in the journal" in site.log.read_text())
+        site.send([v9(a_set(0, template(256, [(1, 4)])), a_set(256, struct.pack(">I", 5)))])
+        forward.open()
+
+    opener = threading.Thread(target=send_and_open)
+    opener.start()
+    with forward:
+        collector.start()  # in this thread: the collector would end with another
+        opener.join()
         assert collector.settle(1)["stored"] == 1
         with database.connect("query") as client:
             assert client.query("SELECT bytes FROM flows").rows == [(5,)]
@@ -113,12 +119,15 @@ class _forward:  # noqa: N801 - reads as a verb
     """A TCP port that is, for as long as it is open, another one."""
 
     def __init__(self, port: int, to: int) -> None:
-        self._to = to
-        self._listener = socket.create_server(("127.0.0.1", port))
-        self._open = [self._listener]
+        self._port, self._to = port, to
+        self._open: list[socket.socket] = []
 
-    def __enter__(self) -> None:
+    def open(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", self._port))
+        self._open.append(self._listener)
         threading.Thread(target=self._accept, daemon=True).start()
+
+    def __enter__(self) -> None: ...
 
     def __exit__(self, *_: object) -> None:
         for each in self._open:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import struct
 import threading
 import time
@@ -130,6 +131,50 @@ def test_sigterm_under_load_stores_everything_received(site: Site) -> None:
     assert books["replayed"] == 0
     assert tally(site) == expected(3000)
     collector.stop()
+
+
+def test_sigterm_ends_it_in_time_while_clickhouse_hangs_and_nothing_is_lost(site: Site) -> None:
+    payloads = numbered(300)
+    collector = site.collector()
+    collector.start()
+    site.send(payloads[:100])
+    collector.settle(100)
+    os.kill(NodeFiles.of(collector.config.data_dir).state().pid, signal.SIGSTOP)  # type: ignore[union-attr]
+    site.send(payloads[100:])
+    wait_for(lambda: journaled(site) >= len(payloads))
+    assert collector.stop() == 0
+    log = site.log.read_text()
+    assert "waits in the journal" in log
+    assert "Traceback" not in log
+    with site.collector() as again:
+        again.settle()
+        assert tally(site) == expected(300)
+
+
+def test_clickhouse_comes_back_on_other_ports_when_its_own_are_taken(site: Site) -> None:
+    payloads = numbered(200)
+    with site.collector() as collector, socket.socket() as other:
+        site.send(payloads[:100])
+        collector.settle(100)
+        state = NodeFiles.of(collector.config.data_dir).state()
+        assert state
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        os.kill(collector.pid, signal.SIGSTOP)
+        os.kill(state.pid, signal.SIGKILL)
+        wait_for(lambda: _bound(other, state.http_port))
+        os.kill(collector.pid, signal.SIGCONT)
+        site.send(payloads[100:])
+        collector.settle(len(payloads))
+        assert tally(site) == expected(200)
+
+
+def _bound(other: socket.socket, port: int) -> bool:
+    try:
+        other.bind(("127.0.0.1", port))
+    except OSError:
+        return False
+    other.listen()
+    return True
 
 
 def test_nothing_is_left_running_after_kill_9(site: Site) -> None:

@@ -6,7 +6,7 @@ import struct
 
 from decoders import State
 from decoders.faults import Fault
-from tests.decoders.wire import a_set, decoded, flows, ipfix, options_template10, template, v9
+from tests.decoders.wire import a_set, decoded, flows, ipfix, options_template9, options_template10, template, v9
 
 BYTES_AND_PORT = [(1, 4), (7, 2)]
 PORT_AND_BYTES = [(7, 2), (1, 4)]
@@ -51,6 +51,23 @@ def test_withdrawal_over_udp_is_ignored() -> None:
     decoded(ipfix(a_set(2, struct.pack(">HH", 256, 0)), a_set(3, struct.pack(">HH", 3, 0))), state=state)
     assert flows(ipfix(a_set(256, record(1, 2))), state=state)[0]["src_port"] == 2
     assert len(state.templates.by_key) == 2
+
+
+def test_withdrawal_of_all_templates_over_udp_is_ignored() -> None:
+    everything = a_set(2, struct.pack(">HH", 2, 0))
+    rows = decoded(ipfix(a_set(2, template(256, BYTES_AND_PORT)), everything, a_set(256, record(1, 2))))
+    assert rows.flows.rows == 1
+    assert not rows.faults
+
+
+def test_an_options_template_without_scopes_makes_no_flows() -> None:
+    nine = v9(a_set(1, options_template9(300, [], [(34, 4)])), a_set(300, struct.pack(">I", 100)))
+    ten = ipfix(a_set(3, options_template10(300, [], [(34, 4)])), a_set(300, struct.pack(">I", 100)))
+    state = State()
+    result = decoded(nine, ten, state=state)
+    assert result.flows.rows == 0
+    assert result.option_records == 2
+    assert list(state.samplers.plain.values()) == [100, 100]
 
 
 def test_a_template_without_octets_makes_faults_not_loops() -> None:
