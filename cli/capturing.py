@@ -53,13 +53,15 @@ def decode_files(
     totals: Counter[str] = Counter()
     faults: Counter[str] = Counter()
     state = State()
-    for block in _blocks(files, octets_of(exporter)):
+    left_out: Counter[str] = Counter()
+    for block in _blocks(files, octets_of(exporter), left_out):
         decoded = decode(block, state, Limits())
         totals.update(_counts(decoded))
         faults.update({fault.value: count for fault, count in decoded.faults.items()})
         if not stats:
             order = np.argsort(decoded.origin, kind="stable")
             sys.stdout.writelines(json.dumps(row) + "\n" for row in rows(decoded.flows.take(order)))
+    _tell(left_out)
     if stats:
         print_json({**totals, "faults": dict(sorted(faults.items()))})
 
@@ -75,11 +77,16 @@ def _counts(decoded: Decoded) -> dict[str, int]:
     }
 
 
-def _blocks(files: list[Path], exporter: bytes) -> Iterator[Datagrams]:
+def _tell(left_out: Counter[str]) -> None:
+    for why, count in left_out.items():
+        print(f"flowkeep: left out {count} {why}", file=sys.stderr)
+
+
+def _blocks(files: list[Path], exporter: bytes, left_out: Counter[str]) -> Iterator[Datagrams]:
     """Yield the files' datagrams in blocks; a raw datagram is received now."""
     now = time.time_ns() // 1_000_000
     waiting: list[Captured] = []
-    for captured in chain(chain.from_iterable(map(datagrams, files)), [None]):
+    for captured in chain(chain.from_iterable(datagrams(path, left_out) for path in files), [None]):
         if captured is not None:
             waiting.append(captured)
         if captured is None or len(waiting) == _BLOCK:
@@ -104,13 +111,14 @@ def replay(
     if rate < 0:
         raise ConfigError(f"--rate: expected 0 or more datagrams a second, not {rate:g}")
     sent = octets = 0
+    left_out: Counter[str] = Counter()
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as out, Progress(*columns, console=Console(stderr=True)) as progress:
         begun = time.monotonic()
         for path in files:
             task = progress.add_task(path.name, total=path.stat().st_size if path.exists() else None)
-            for captured in datagrams(path):
+            for captured in datagrams(path, left_out):
                 ahead = sent / rate - (time.monotonic() - begun) if rate else 0
                 if ahead > 0.002:
                     progress.update(task, completed=captured.read)
@@ -121,4 +129,5 @@ def replay(
                     raise RefusalError(f"cannot send to {to}: {error.strerror}") from None
                 sent, octets = sent + 1, octets + len(captured.payload)
             progress.update(task, completed=progress.tasks[task].total)
+    _tell(left_out)
     print(f"sent {sent} datagrams, {octets} octets in {time.monotonic() - begun:.1f} s")

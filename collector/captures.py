@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -32,8 +33,11 @@ class Captured(NamedTuple):
     read: int
 
 
-def datagrams(path: Path) -> Iterator[Captured]:
-    """Yield the datagrams of a file in order; ConfigError where it cannot be read."""
+def datagrams(path: Path, left_out: Counter[str]) -> Iterator[Captured]:
+    """Yield the datagrams of a file in order; ConfigError where it cannot be read.
+
+    UDP packets that are not there whole are counted in `left_out`, by why.
+    """
     try:
         with path.open("rb") as file:
             magic = file.read(4)
@@ -47,37 +51,43 @@ def datagrams(path: Path) -> Iterator[Captured]:
                     )
                 yield Captured(None, b"", 0, payload, len(payload))
             else:
-                yield from _capture(path, file, reader)
+                yield from _capture(path, file, reader, left_out)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from None
 
 
-def _capture(path: Path, file: BinaryIO, reader: type) -> Iterator[Captured]:
+def _capture(path: Path, file: BinaryIO, reader: type, left_out: Counter[str]) -> Iterator[Captured]:
     try:
         capture = reader(file)
         link = capture.datalink()
         for stamp, frame in capture:
             found = _udp(link, frame)
-            if found:
+            if isinstance(found, str):
+                left_out[found] += 1
+            elif found:
                 yield Captured(round(float(stamp) * 1000), *found, file.tell())
     except (ValueError, dpkt.Error) as error:
         raise ConfigError(f"{path}: the capture is damaged near octet {file.tell()}: {error}") from None
 
 
-def _udp(link: int, frame: bytes) -> tuple[bytes, int, bytes] | None:
-    """Return sender, port and payload of a frame that is a whole UDP datagram, else None."""
+def _udp(link: int, frame: bytes) -> tuple[bytes, int, bytes] | str | None:
+    """Return sender, port and payload of a frame that is a whole UDP datagram, why it is not whole, or None."""
     try:
         packet = _network(link, frame)
-        if isinstance(packet, dpkt.ip.IP) and not packet.mf and not packet.offset and packet.p == dpkt.ip.IP_PROTO_UDP:
-            sender = bytes(10) + b"\xff\xff" + packet.src
-        elif isinstance(packet, dpkt.ip6.IP6) and isinstance(packet.data, dpkt.udp.UDP):
-            sender = packet.src
-        else:
-            return None
-        udp = packet.data
-        return (sender, udp.dport, bytes(udp.data)) if isinstance(udp, dpkt.udp.UDP) else None
     except (dpkt.Error, ValueError, IndexError):
         return None
+    if isinstance(packet, dpkt.ip.IP) and packet.p == dpkt.ip.IP_PROTO_UDP:
+        sender, fragment = bytes(10) + b"\xff\xff" + packet.src, bool(packet.mf or packet.offset)
+    elif isinstance(packet, dpkt.ip6.IP6) and packet.p == dpkt.ip.IP_PROTO_UDP:
+        sender, fragment = packet.src, dpkt.ip.IP_PROTO_FRAGMENT in packet.extension_hdrs
+    else:
+        return None
+    udp = packet.data
+    if fragment:
+        return "IP fragments"
+    if not isinstance(udp, dpkt.udp.UDP) or len(udp.data) < udp.ulen - 8:
+        return "packets that the capture cut short"
+    return sender, udp.dport, bytes(udp.data)
 
 
 def _network(link: int, frame: bytes) -> object:

@@ -18,18 +18,17 @@ from typing import Protocol
 import numpy as np
 
 from collector import lock
+from collector.accounts import Accounts
 from collector.clock import Clock
 from collector.endpoint import Answer, Endpoint
 from collector.heap import KEPT_OCTETS, keep_freed
 from collector.journal import Journal
-from collector.listeners import bind, drops
+from collector.listeners import bind
 from collector.metrics import Metrics
 from collector.pipeline import Attribution, Pipeline
 from collector.purge_watch import PurgeWatch
 from collector.receiver_process import ReceiverProcess
 from collector.seldom import Seldom
-from collector.tally import Count
-from decoders.faults import Fault
 from settings.config import Config, Embedded
 from settings.errors import RefusalError, UnreachableError, UserError
 from storage.client import Client, connect
@@ -82,8 +81,6 @@ class Daemon:
         self._say_receiver, self._say_clickhouse, self._say_away = Seldom(), Seldom(), Seldom()
         self._ready = False
         self._seen: dict[Path, float] = {}
-        self._counted: dict[Count, int] = {}
-        self._dropped: dict[str, int] = {}
         self._watched_at = 0.0
         self._purges = PurgeWatch(config, self.metrics)
         self._node: Node | None = None
@@ -122,7 +119,6 @@ class Daemon:
 
     def _collect(self, listeners: list[socket.socket], descriptor: int) -> None:
         """Receive from the first moment; what comes before ClickHouse is up waits in the journal."""
-        self._listeners = listeners
         overrides = np.array([exporter.sampling_rate or 0 for exporter in self._config.exporters], np.uint32)
         directory = self._config.data_dir / "journal"
         try:
@@ -130,9 +126,8 @@ class Daemon:
             self._receiver = ReceiverProcess(self._config, listeners, descriptor, self._journal, self._clock)
         except OSError as error:
             raise RefusalError(f"{directory}: cannot be used: {error.strerror}; the journal needs it") from None
-        replayed = self._journal.backlog()
-        self.metrics.datagrams_received.inc(replayed)
-        self.metrics.datagrams_replayed.inc(replayed)
+        tally = self._receiver.tally
+        self._accounts = Accounts(self._config, self._journal, tally, listeners, self.metrics, self._clock)
         self._receiver.start()
         try:
             if not self._start_storage():
@@ -244,28 +239,8 @@ class Daemon:
                 log.error("%s", error)
 
     def _account(self) -> None:
-        for count, metric in (
-            (Count.RECEIVED, self.metrics.datagrams_received),
-            (Count.OCTETS, self.metrics.octets_received),
-        ):
-            metric.inc(self._news(count))
-        faults = {Fault.EXPORTER_NOT_ALLOWED: Count.REFUSED, Fault.JOURNAL_FULL: Count.JOURNAL_FULL}
-        self.metrics.count_faults({fault: news for fault, count in faults.items() if (news := self._news(count))})
         self.metrics.ready.set(self._is_ready())
-        waiting = self._journal.backlog()
-        oldest = self._journal.oldest_waiting()
-        self.metrics.journal_backlog.set(waiting)
-        self.metrics.journal_octets.set(self._journal.size())
-        self.metrics.set_lag(max(self._clock.now_ms() - oldest, 0) / 1000 if oldest is not None else 0.0)
-        for name, lost in zip(self._config.listen, drops(self._listeners), strict=True):
-            self.metrics.socket_drops.labels(name).inc(max(lost - self._dropped.get(name, 0), 0))
-            self._dropped[name] = lost
-
-    def _news(self, count: Count) -> int:
-        """Return by how much a counter of the receiver's has grown since it was last asked."""
-        now = self._receiver.tally[count]
-        before, self._counted[count] = self._counted.get(count, 0), now
-        return now - before
+        self._accounts.take()
 
     def _load(self) -> Attribution:
         self._seen = self._stamps()

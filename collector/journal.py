@@ -199,21 +199,28 @@ class Journal:
         to.save(self._directory)
         self._at = to
 
-    def evict(self, most: int) -> int:
-        """Delete the oldest segments, but for those being read and written, until `most` octets are left on disk.
+    def evict(self, most: int, before: int) -> int:
+        """Delete the oldest segments, but for those being read and written, that are past a bound.
 
-        Return how many datagrams went unread.
+        The bounds are `most` octets on disk, and that a segment has datagrams received since `before`, ms. Return how
+        many datagrams went unread.
         """
         gone = 0
         size = self.size()
         for number in self._ahead()[1:-1]:
-            if size <= most:
-                break
             path = path_of(self._directory, number)
-            gone += self._count(number)
+            segment = Segment(path, writable=False)
+            if size <= most and not _all_before(segment, before):
+                break
+            gone += segment.count
             size -= path.stat().st_size
             path.unlink()
         return gone
+
+
+def _all_before(segment: Segment, moment: int) -> bool:
+    rows = np.frombuffer(segment.map, _ROW, segment.count, segment.index_at)
+    return len(rows) > 0 and int(rows["time"][-1]) < moment
 
 
 def _check(segment: Segment) -> None:

@@ -19,7 +19,6 @@ from collector.metrics import Metrics
 from collector.position import JournalError
 from collector.seldom import Seldom
 from decoders import Decoded, Limits, State, decode
-from decoders.faults import Fault
 from schema.batch import Flows
 from schema.columns import FLOW_TYPES
 from settings.config import Config
@@ -60,8 +59,7 @@ class Pipeline:
         self._saved_revision = self._state.revision
         self._names = [exporter.name for exporter in config.exporters] + ["unlisted"]
         self._given_up = False
-        self._evicted = 0
-        self._say_waiting, self._say_refused, self._say_evicted = Seldom(), Seldom(), Seldom()
+        self._say_waiting, self._say_refused = Seldom(), Seldom()
 
     def step(self, flush: bool) -> bool:
         """Store the next block, if one is ready or `flush` wants what there is; False where there was none.
@@ -118,19 +116,10 @@ class Pipeline:
                 return True
 
     def _wait(self, pause: float) -> None:
-        self._bound_journal()
         until = time.monotonic() + pause * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
         while time.monotonic() < until and not self._stopping():
             self._meanwhile()
             time.sleep(0.05)
-
-    def _bound_journal(self) -> None:
-        gone = self._journal.evict(self._config.journal.max_size)
-        if gone:
-            self._metrics.count_faults({Fault.JOURNAL_FULL: gone})
-            self._evicted += gone
-            if self._say_evicted():
-                log.error("the journal is at its bound (journal.max_size): %d datagrams are gone so far", self._evicted)
 
     def _book(self, block: Block, decoded: Decoded, flows: Flows, stored: bool) -> None:
         metrics = self._metrics
@@ -154,7 +143,6 @@ class Pipeline:
         metrics.option_records.inc(decoded.option_records)
         metrics.counter_samples.inc(decoded.counter_samples)
         metrics.templates.set(len(self._state.templates.by_key))
-        self._bound_journal()
 
 
 def _load_state(journal: Journal) -> State:

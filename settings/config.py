@@ -92,10 +92,13 @@ class Journal(Section):
     """Bounds of the journal of raw datagrams in the data directory."""
 
     max_size: Size = 4 * 2**30
+    max_age_hours: float = Field(default=72, gt=0, le=24 * 365)
     segment_size: Size = 64 * 2**20
 
     @model_validator(mode="after")
     def _holds_a_segment(self) -> Journal:
+        if self.segment_size < 2**20:
+            raise ValueError("segment_size is smaller than 1MiB, and a datagram may have 64KiB")
         if self.segment_size > self.max_size:
             raise ValueError("segment_size is larger than max_size")
         return self

@@ -87,6 +87,22 @@ def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
     assert done.returncode == 2
 
 
+def test_what_is_not_there_whole_is_left_out_and_said(tmp_path: Path) -> None:
+    path = tmp_path / "cut.pcap"
+    with path.open("wb") as file:
+        capture = dpkt.pcap.Writer(file)
+        for flags, cut in ((0, 0), (0x2000, 0), (0x0010, 0), (0, 7)):
+            udp = dpkt.udp.UDP(sport=4000, dport=2055, data=TEMPLATE, ulen=8 + len(TEMPLATE))
+            packet = dpkt.ip.IP(src=b"\x0a\0\0\1", dst=b"\x7f\0\0\1", p=17, data=udp)
+            packet.len, packet._flags_offset = len(packet), flags
+            frame = bytes(dpkt.ethernet.Ethernet(type=0x800, data=packet))
+            capture.writepkt(frame[: len(frame) - cut], 1_795_000_000)
+    done = flowkeep("decode", "--stats", str(path))
+    assert json.loads(done.stdout)["datagrams"] == 1
+    assert "left out 2 IP fragments" in done.stderr
+    assert "left out 1 packets that the capture cut short" in done.stderr
+
+
 def test_replay_keeps_to_its_rate(tmp_path: Path) -> None:
     path = pcap(tmp_path / "c.pcap", [TEMPLATE] * 100)
     begun = time.monotonic()

@@ -103,11 +103,21 @@ def test_the_oldest_unread_segments_go_past_the_bound(tmp_path: Path) -> None:
     of = journal(tmp_path)
     assert cut(of)
     each = of.size() // 6
-    assert of.evict(6 * each) == 0
-    assert of.evict(4 * each) == 2 + 3
-    assert of.evict(0) == 4 + 5  # the one being read and the one being written stay
+    assert of.evict(6 * each, 0) == 0
+    assert of.evict(4 * each, 0) == 2 + 3
+    assert of.evict(0, 0) == 4 + 5  # the one being read and the one being written stay
     assert numbers(tmp_path) == [1, 6]
     assert [store(of), store(of)] == [(1, 0, 1), (6, 0, 6)]
+
+
+def test_unread_segments_go_when_their_newest_datagram_is_too_old(tmp_path: Path) -> None:
+    for number in range(1, 6):
+        write(tmp_path, number, number, sealed=number < 5)  # received from 1000 on, one a millisecond
+    of = journal(tmp_path)
+    assert cut(of)
+    assert of.evict(10**9, 1001) == 0
+    assert of.evict(10**9, 1003) == 2 + 3
+    assert numbers(tmp_path) == [1, 4, 5]
 
 
 def test_state_is_saved_with_its_position_and_leftovers_of_a_crash_go(tmp_path: Path) -> None:

@@ -1,0 +1,75 @@
+"""Keeps the books between blocks: what receiver and kernel counted, what waits, and the journal within its bounds."""
+
+from __future__ import annotations
+
+import logging
+import socket
+
+from collector.clock import Clock
+from collector.journal import Journal
+from collector.listeners import drops
+from collector.metrics import Metrics
+from collector.seldom import Seldom
+from collector.tally import Count, Tally
+from decoders.faults import Fault
+from settings.config import Config
+
+log = logging.getLogger("flowkeep")
+_HOUR_MS = 3_600_000
+
+
+class Accounts:
+    """The counts that no block brings; `take` them now and then."""
+
+    def __init__(
+        self,
+        config: Config,
+        journal: Journal,
+        tally: Tally,
+        listeners: list[socket.socket],
+        metrics: Metrics,
+        clock: Clock,
+    ) -> None:
+        self._config, self._journal, self._tally, self._listeners = config, journal, tally, listeners
+        self._metrics, self._clock = metrics, clock
+        self._counted: dict[Count, int] = {}
+        self._dropped: dict[str, int] = {}
+        self._evicted = 0
+        self._say_evicted = Seldom()
+        replayed = journal.backlog()
+        metrics.datagrams_received.inc(replayed)
+        metrics.datagrams_replayed.inc(replayed)
+
+    def take(self) -> None:
+        """Bring counters and gauges up to date, and the journal within its bounds."""
+        metrics, journal = self._metrics, self._journal
+        metrics.datagrams_received.inc(self._news(Count.RECEIVED))
+        metrics.octets_received.inc(self._news(Count.OCTETS))
+        faults = {Fault.EXPORTER_NOT_ALLOWED: Count.REFUSED, Fault.JOURNAL_FULL: Count.JOURNAL_FULL}
+        metrics.count_faults({fault: news for fault, count in faults.items() if (news := self._news(count))})
+        self._bound_journal()
+        oldest = journal.oldest_waiting()
+        metrics.journal_backlog.set(journal.backlog())
+        metrics.journal_octets.set(journal.size())
+        metrics.set_lag(max(self._clock.now_ms() - oldest, 0) / 1000 if oldest is not None else 0.0)
+        for name, lost in zip(self._config.listen, drops(self._listeners), strict=True):
+            metrics.socket_drops.labels(name).inc(max(lost - self._dropped.get(name, 0), 0))
+            self._dropped[name] = lost
+
+    def _news(self, count: Count) -> int:
+        """Return by how much a counter of the receiver's has grown since it was last asked."""
+        now = self._tally[count]
+        before, self._counted[count] = self._counted.get(count, 0), now
+        return now - before
+
+    def _bound_journal(self) -> None:
+        bounds = self._config.journal
+        gone = self._journal.evict(bounds.max_size, self._clock.now_ms() - int(bounds.max_age_hours * _HOUR_MS))
+        if gone:
+            self._metrics.count_faults({Fault.JOURNAL_FULL: gone})
+            self._evicted += gone
+            if self._say_evicted():
+                log.error(
+                    "the journal is at a bound (journal.max_size, max_age_hours): %d datagrams are gone so far",
+                    self._evicted,
+                )
