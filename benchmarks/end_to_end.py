@@ -90,7 +90,7 @@ def load(rate: int, seconds: float) -> dict[str, Any]:
             sent = context.Queue()
             sender = context.Process(target=_load, args=(ports.netflow, rate, seconds, sent))
             sender.start()
-            datagrams, flows = sent.get()
+            datagrams, flows = sent.get(timeout=seconds + 60)
             ended = time.monotonic()
             sender.join()
             while (books := collector.books())["stored"] < flows and time.monotonic() - ended < 30:
