@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from schema.addresses import V4_MAPPED
 from schema.batch import Array, Flows, Symbols, map_v4
 from tenants.allocations import Allocations
 from tenants.attribute import Attributor
@@ -35,7 +36,7 @@ def _allocations(rng: np.random.Generator) -> Allocations:
     """Nine in ten prefixes IPv4 /16 to /32, the others IPv6 /32 to /64; all begin in the past year."""
     v4 = PREFIXES * 9 // 10
     first = rng.integers(0, 256, (PREFIXES, 16), np.uint8)
-    first[:v4, :12] = np.frombuffer(bytes(10) + b"\xff\xff", np.uint8)
+    first[:v4, :12] = np.frombuffer(V4_MAPPED, np.uint8)
     first[v4:, :2] = (0x20, 0x01)
     length = np.concatenate((96 + rng.integers(16, 33, v4), rng.integers(32, 65, PREFIXES - v4))).astype(np.uint8)
     bits = np.unpackbits(first, axis=1)

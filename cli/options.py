@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
+from schema.addresses import packed
 from settings.config import Config, load_config
 from settings.errors import ConfigError, UnreachableError
 from storage.client import Client, connect
@@ -41,10 +42,9 @@ def client(path: Path | None, role: str) -> Client:
 def octets_of(address: str) -> bytes:
     """Return an address as the stored columns have it: 16 octets, IPv4 mapped; ConfigError where it is none."""
     try:
-        parsed = ip_address(address)
+        return packed(ip_address(address))
     except ValueError:
         raise ConfigError(f"'{address}' is not an IP address") from None
-    return parsed.packed if parsed.version == 6 else bytes(10) + b"\xff\xff" + parsed.packed
 
 
 def ask_collector(config: Config, page: str) -> dict[str, Any]:

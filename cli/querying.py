@@ -15,6 +15,7 @@ from query import timespan
 from query.filter import parse
 from query.reports import TOP_COLUMNS, flows_report, parse_statistic, top_report
 from query.sql import Sql
+from schema.addresses import shown
 from schema.columns import BY_NAME
 from schema.render import mac_text
 from settings.config import Config
@@ -122,7 +123,7 @@ def _rows(config: Config, report: Sql, columns: tuple[str, ...]) -> list[dict[st
 def _shown(name: str, value: Any) -> Any:
     """Return a value of ClickHouse's as people read it, in the form of `flowkeep decode`."""
     if isinstance(value, IPv6Address):
-        return str(value.ipv4_mapped or value)
+        return shown(value)
     if isinstance(value, IPv4Address):
         return str(value)
     if isinstance(value, datetime):

@@ -9,6 +9,7 @@ from typing import BinaryIO, NamedTuple
 
 import dpkt
 
+from schema.addresses import V4_MAPPED
 from settings.errors import ConfigError
 
 _MAGICS = {
@@ -77,7 +78,7 @@ def _udp(link: int, frame: bytes) -> tuple[bytes, int, bytes] | str | None:
     except (dpkt.Error, ValueError, IndexError):
         return None
     if isinstance(packet, dpkt.ip.IP) and packet.p == dpkt.ip.IP_PROTO_UDP:
-        sender, fragment = bytes(10) + b"\xff\xff" + packet.src, bool(packet.mf or packet.offset)
+        sender, fragment = V4_MAPPED + packet.src, bool(packet.mf or packet.offset)
     elif isinstance(packet, dpkt.ip6.IP6) and packet.p == dpkt.ip.IP_PROTO_UDP:
         sender, fragment = packet.src, dpkt.ip.IP_PROTO_FRAGMENT in packet.extension_hdrs
     else:

@@ -96,7 +96,7 @@ class Journal:
             segment = Segment(path_of(self._directory, number), writable=False)
             row = self._at.row if number == self.segment else 0
             if row < segment.count:
-                return int(np.frombuffer(segment.map, _ROW, 1, segment.index_at + row * _ROW.itemsize)["time"][0])
+                return int(_rows(segment)["time"][row])
         return None
 
     def size(self) -> int:
@@ -109,10 +109,10 @@ class Journal:
     def _count(self, number: int) -> int:
         return Segment(path_of(self._directory, number), writable=False).count
 
-    def next_block(self, most: int, whole: Callable[[int, int], bool]) -> Block | None:
+    def next_block(self, most: int, whole: Callable[[int], bool]) -> Block | None:
         """Return the next block of at most `most` octets (at least one datagram), or None where nothing is ready.
 
-        `whole(datagrams, time_received of the first)` says whether a block that could still grow is to be cut now.
+        `whole(time_received of the first datagram)` says whether a block that could still grow is to be cut now.
         """
         while True:
             segment = self._current()
@@ -147,16 +147,14 @@ class Journal:
         self._at = replace(self._at, segment=self.segment + 1, row=0, pending=None)
         return bool(self._ahead())
 
-    def _cut(
-        self, segment: Segment, count: int, most: int, whole: Callable[[int, int], bool], last: bool
-    ) -> Block | None:
-        rows = np.frombuffer(segment.map, _ROW, segment.rows, segment.index_at)[self._at.row : count]
+    def _cut(self, segment: Segment, count: int, most: int, whole: Callable[[int], bool], last: bool) -> Block | None:
+        rows = _rows(segment)[self._at.row : count]
         if self._at.pending is not None:
             rows = rows[: self._at.pending - self._at.row]
         else:
             ends = (rows["offset"] + rows["length"]).astype(np.int64)
             fit = max(int(np.searchsorted(ends, int(rows["offset"][0]) + most, "right")), 1)
-            if fit == len(rows) and last and not segment.sealed and not whole(len(rows), int(rows["time"][0])):
+            if fit == len(rows) and last and not segment.sealed and not whole(int(rows["time"][0])):
                 return None
             rows = rows[:fit]
         first, end = int(rows["offset"][0]), int(rows["offset"][-1] + rows["length"][-1])
@@ -218,14 +216,19 @@ class Journal:
         return gone
 
 
+def _rows(segment: Segment) -> npt.NDArray[np.void]:
+    """Return the index rows of the datagrams that are in the segment now, a view."""
+    return np.frombuffer(segment.map, _ROW, segment.count, segment.index_at)
+
+
 def _all_before(segment: Segment, moment: int) -> bool:
-    rows = np.frombuffer(segment.map, _ROW, segment.count, segment.index_at)
+    rows = _rows(segment)
     return len(rows) > 0 and int(rows["time"][-1]) < moment
 
 
 def _check(segment: Segment) -> None:
     """Raise ValueError where the index does not fit the data: no receiver writes that, but a power cut can leave it."""
-    rows = np.frombuffer(segment.map, _ROW, segment.count, segment.index_at)
+    rows = _rows(segment)
     ends = rows["offset"] + rows["length"]
     if len(rows) and (np.any(rows["offset"][1:] != ends[:-1]) or rows["offset"][0] != 0 or ends[-1] > segment.size):
         raise ValueError("its index is damaged")

@@ -2,37 +2,22 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
-import time
 from pathlib import Path
 
 from settings.errors import RefusalError
+from settings.lock import hold
 
-_SECONDS = 2.0
-_POLL = 0.02
+_PATIENCE = 2.0
 
 
 def take(directory: Path) -> int:
-    """Return the lock as a descriptor: held until it is closed here and in the children that it was passed to.
+    """Return the lock as a descriptor; RefusalError where another holds it, or where the directory cannot be written.
 
-    RefusalError where another holds it. The receiver of a collector that was killed takes a moment to follow it.
+    The receiver of a collector that was killed takes a moment to follow it.
     """
+    refusal = f"another flowkeep is running on {directory}; stop it, or give this one its own 'data_dir'"
     try:
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(directory / "collector.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        return hold(directory / "collector.lock", refusal, _PATIENCE)
     except OSError as error:
         raise RefusalError(f"{directory}: cannot be written: {error.strerror}; check 'data_dir'") from None
-    deadline = time.monotonic() + _SECONDS
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                os.close(descriptor)
-                raise RefusalError(
-                    f"another flowkeep is running on {directory}; stop it, or give this one its own 'data_dir'"
-                ) from None
-            time.sleep(_POLL)
-        else:
-            return descriptor

@@ -68,7 +68,7 @@ class Pipeline:
         """
         if self._given_up:
             return False
-        block = self._journal.next_block(self._config.blocks.max_size, lambda _, since: flush or self._is_due(since))
+        block = self._journal.next_block(self._config.blocks.max_size, lambda since: flush or self._is_due(since))
         if block is None:
             return False
         decoded = decode(block.datagrams, self._state, Limits())

@@ -20,6 +20,7 @@ from typing import Any
 from collector.segments import LARGEST_DATAGRAM, ROW, Segment, numbers
 from collector.seldom import Seldom
 from collector.tally import Count, Tally
+from schema.addresses import packed
 from settings.parent import die_with
 
 NOT_LISTED = 0xFFFF
@@ -54,7 +55,7 @@ class AllowList:
         address = ip_address(sender.partition("%")[0])
         if address.version == 6 and address.ipv4_mapped:
             address = address.ipv4_mapped
-        octets = address.packed if address.version == 6 else bytes(10) + b"\xff\xff" + address.packed
+        octets = packed(address)
         matches = [(network.prefixlen, -entry) for entry, network in enumerate(self._networks) if address in network]
         if matches:
             return octets, -max(matches)[1]

@@ -69,14 +69,14 @@ class InterfaceName(NamedTuple):
 class Decoded:
     """What a block held.
 
-    `flows` are the flows, and `origin`, int64 (rows,), is the offset in the block's buffer of the set, record or sample
-    that each came from: sorting by it (stably) restores the order on the wire. `faults` counts what could not be
+    `flows` are the flows. `origins` says where they come from, in the order of the rows: offsets in the block's buffer
+    of sets or samples, and how many rows each gave; `origin` tells it row by row. `faults` counts what could not be
     decoded, in the units of `decoders.faults`. `datagrams` were received, of which `datagrams_bad` ended in a fault of
     the unit datagram. The rest are counts for `flowkeep decode --stats`.
     """
 
     flows: Flows
-    origin: Array
+    origins: list[tuple[Array, Array]] = field(default_factory=list)
     datagrams: int = 0
     datagrams_bad: int = 0
     faults: Counter[Fault] = field(default_factory=Counter)
@@ -85,3 +85,8 @@ class Decoded:
     counter_samples: int = 0
     sequence_gaps: int = 0
     interface_names: list[InterfaceName] = field(default_factory=list)
+
+    @property
+    def origin(self) -> Array:
+        """Where each row comes from, int64 (rows,): sorting by it, stably, restores the order on the wire."""
+        return np.concatenate([np.zeros(0, np.int64), *(np.repeat(start, rows) for start, rows in self.origins)])

@@ -32,7 +32,7 @@ def decode(block: Datagrams, state: State, limits: Limits) -> Decoded:
 
     Flows stand grouped by layout; `Decoded.origin` tells the order on the wire.
     """
-    out = Decoded(Flows(0), np.zeros(0, np.int64), datagrams=block.count)
+    out = Decoded(Flows(0), datagrams=block.count)
     versions = _versions(block, out)
     found = [
         export.find(block, version, np.flatnonzero(versions == version), out.faults)
@@ -53,7 +53,7 @@ def decode(block: Datagrams, state: State, limits: Limits) -> Decoded:
     sflow.write(block, samples, sink, slice(rows, sink.rows))
     out.flows = sink.flows()
     _settle_icmp(out.flows)
-    out.origin = np.concatenate([*(np.repeat(part.start, part.counts) for part in parts), samples.origin])
+    out.origins = [*((part.start, part.counts) for part in parts), (samples.origin, np.ones_like(samples.origin))]
     out.datagrams_bad = sum(count for fault, count in out.faults.items() if fault.unit == "datagram")
     out.faults = +out.faults
     return out

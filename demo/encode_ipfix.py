@@ -12,10 +12,8 @@ from demo.encode_records import (
     Field,
     Options,
     Template,
+    TemplateExporter,
     a_set,
-    by_family,
-    cut,
-    groups,
     icmp,
     specifiers,
 )
@@ -49,7 +47,7 @@ _OPTIONS = {
 }
 
 
-class IpfixExporter:
+class IpfixExporter(TemplateExporter):
     """A router that exports IPFIX as one observation domain.
 
     `sequence` is the number of data records sent so far, `max_octets` the bound of a message. A flow names the
@@ -60,14 +58,9 @@ class IpfixExporter:
         self, domain: int, *, options: Options | None = None, sequence: int = 0, max_octets: int = MAX_OCTETS
     ) -> None:
         self._domain = domain
-        self._options = options or Options()
         self._sequence = sequence
-        self._room = (max_octets - _HEADER - 4) // 4 * 4  # a set is padded to a multiple of 4
+        super().__init__(options, max_octets - _HEADER - 4, TEMPLATES)
         self._flows = 0
-
-    def announce(self, now_ms: int) -> list[bytes]:
-        """Return what goes first and again every few minutes: the templates, then the options data."""
-        return [self.templates(now_ms), *self.options(now_ms)]
 
     def templates(self, now_ms: int) -> bytes:
         """Return one message with all templates and options templates."""
@@ -76,15 +69,7 @@ class IpfixExporter:
             struct.pack("!HHH", template_id, len(fields), 1) + specifiers(fields)
             for template_id, fields in _OPTIONS.items()
         )
-        return self._message(a_set(2, templates) + a_set(3, options), 0, now_ms)
-
-    def options(self, now_ms: int) -> list[bytes]:
-        """Return the options data: system sampling, selectors, interface names; no message for what is not set."""
-        return [
-            self._message(a_set(template_id, b"".join(group)), len(group), now_ms)
-            for template_id, records in self._option_records()
-            for group in groups(records)
-        ]
+        return self._datagram(a_set(2, templates) + a_set(3, options), 0, now_ms)
 
     def datagrams(self, flows: Flows, now_ms: int) -> list[bytes]:
         """Return the flows as messages of one data set each, IPv4 first; ValueError where a value does not fit."""
@@ -94,11 +79,7 @@ class IpfixExporter:
             "number": (np.arange(flows.rows) + self._flows).astype(np.uint32),
         }
         self._flows += flows.rows
-        return [
-            self._message(a_set(TEMPLATES[family].template_id, body), count, now_ms)
-            for family, part in by_family(Flows(flows.rows, flows.arrays | own))
-            for count, body in cut(TEMPLATES[family].data(part), self._room)
-        ]
+        return self._flow_datagrams(flows, own, now_ms)
 
     def _option_records(self) -> Iterator[tuple[int, list[bytes]]]:
         options = self._options
@@ -119,10 +100,10 @@ class IpfixExporter:
             ],
         )
 
-    def _message(self, sets: bytes, data_records: int, now_ms: int) -> bytes:
+    def _datagram(self, sets: bytes, records: int, now_ms: int) -> bytes:
         length = _HEADER + len(sets)
         header = struct.pack("!HHIII", 10, length, now_ms // 1000, self._sequence, self._domain)
-        self._sequence = (self._sequence + data_records) % 2**32
+        self._sequence = (self._sequence + records) % 2**32
         return header + sets
 
 

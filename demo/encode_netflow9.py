@@ -10,10 +10,8 @@ from demo.encode_records import (
     Field,
     Options,
     Template,
+    TemplateExporter,
     a_set,
-    by_family,
-    cut,
-    groups,
     port_or_icmp,
     specifiers,
     uptime,
@@ -46,7 +44,7 @@ _OPTIONS = {
 }
 
 
-class NetFlow9Exporter:
+class NetFlow9Exporter(TemplateExporter):
     """A router that exports NetFlow v9 as one source id.
 
     `boot_ms` is when it booted, `sequence` the number of export packets sent so far, `max_octets` the bound of a
@@ -65,27 +63,14 @@ class NetFlow9Exporter:
     ) -> None:
         self._source_id = source_id
         self._boot_ms = boot_ms
-        self._options = options or Options()
         self._sequence = sequence
-        self._room = (max_octets - _HEADER - 4) // 4 * 4  # a set is padded to a multiple of 4
-
-    def announce(self, now_ms: int) -> list[bytes]:
-        """Return what goes first and again every few minutes: the templates, then the options data."""
-        return [self.templates(now_ms), *self.options(now_ms)]
+        super().__init__(options, max_octets - _HEADER - 4, TEMPLATES)
 
     def templates(self, now_ms: int) -> bytes:
         """Return one datagram with all templates and options templates."""
         templates = b"".join(template.record for template in TEMPLATES.values())
         options = b"".join(_options_template(template_id) for template_id in _OPTIONS)
-        return self._packet(a_set(0, templates) + a_set(1, options), len(TEMPLATES) + len(_OPTIONS), now_ms)
-
-    def options(self, now_ms: int) -> list[bytes]:
-        """Return the options data: system sampling, samplers, interface names; no datagram for what is not set."""
-        return [
-            self._packet(a_set(template_id, b"".join(group)), len(group), now_ms)
-            for template_id, records in self._option_records()
-            for group in groups(records)
-        ]
+        return self._datagram(a_set(0, templates) + a_set(1, options), len(TEMPLATES) + len(_OPTIONS), now_ms)
 
     def datagrams(self, flows: Flows, now_ms: int) -> list[bytes]:
         """Return the flows as datagrams of one data set each, IPv4 first; ValueError where a value does not fit."""
@@ -95,11 +80,7 @@ class NetFlow9Exporter:
             "dst_port": port_or_icmp(flows),
             "sampler": self._options.sampler_ids(flows.column("sampling_rate")),
         }
-        return [
-            self._packet(a_set(TEMPLATES[family].template_id, body), count, now_ms)
-            for family, part in by_family(Flows(flows.rows, flows.arrays | own))
-            for count, body in cut(TEMPLATES[family].data(part), self._room)
-        ]
+        return self._flow_datagrams(flows, own, now_ms)
 
     def _option_records(self) -> Iterator[tuple[int, list[bytes]]]:
         options = self._options
@@ -117,7 +98,7 @@ class NetFlow9Exporter:
             ],
         )
 
-    def _packet(self, sets: bytes, records: int, now_ms: int) -> bytes:
+    def _datagram(self, sets: bytes, records: int, now_ms: int) -> bytes:
         # The header's time has no milliseconds: uptime is that of the same whole second, or flow times would be off.
         seconds = now_ms // 1000
         sys_uptime = (seconds * 1000 - self._boot_ms) % 2**32

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -154,3 +155,45 @@ def a_set(set_id: int, body: bytes) -> bytes:
     """Return a set (flow set): id, length, `body`, padding to a multiple of 4 octets."""
     padding = -len(body) % 4
     return struct.pack("!HH", set_id, 4 + len(body) + padding) + body + bytes(padding)
+
+
+class TemplateExporter(ABC):
+    """What exporters of NetFlow v9 and IPFIX share: sets of records by template, cut to the room of a datagram."""
+
+    def __init__(self, options: Options | None, room: int, templates: Mapping[int, Template]) -> None:
+        """`room` is what a datagram has left for one set's records, `templates` are those of flows by IP version."""
+        self._options = options or Options()
+        self._room = room // 4 * 4  # a set is padded to a multiple of 4
+        self._templates = templates
+
+    def announce(self, now_ms: int) -> list[bytes]:
+        """Return what goes first and again every few minutes: the templates, then the options data."""
+        return [self.templates(now_ms), *self.options(now_ms)]
+
+    @abstractmethod
+    def templates(self, now_ms: int) -> bytes:
+        """Return one datagram with all templates and options templates."""
+
+    def options(self, now_ms: int) -> list[bytes]:
+        """Return the options data: system sampling, samplers, interface names; no datagram for what is not set."""
+        return [
+            self._datagram(a_set(template_id, b"".join(group)), len(group), now_ms)
+            for template_id, records in self._option_records()
+            for group in groups(records)
+        ]
+
+    def _flow_datagrams(self, flows: Flows, own: dict[str, Array], now_ms: int) -> list[bytes]:
+        """Return the flows, with columns of the protocol's `own`, as datagrams of one data set each, IPv4 first."""
+        return [
+            self._datagram(a_set(self._templates[family].template_id, body), count, now_ms)
+            for family, part in by_family(Flows(flows.rows, flows.arrays | own))
+            for count, body in cut(self._templates[family].data(part), self._room)
+        ]
+
+    @abstractmethod
+    def _option_records(self) -> Iterator[tuple[int, list[bytes]]]:
+        """Yield the records of each options template."""
+
+    @abstractmethod
+    def _datagram(self, sets: bytes, records: int, now_ms: int) -> bytes:
+        """Return sets that hold `records` records behind the protocol's header."""

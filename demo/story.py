@@ -6,6 +6,7 @@ Everything is real: `flowkeep run` with its embedded ClickHouse, datagrams over 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import socket
 import subprocess
@@ -15,7 +16,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from fcntl import LOCK_EX, LOCK_NB, flock
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from demo.collector_process import CollectorProcess
 from demo.programs import find, nfprobe, sfprobe, softflowd
 from demo.provider import DEVICES, MOVED_ADDRESS, Device, Ports, traffic, write_demo
 from settings.errors import RefusalError
+from settings.lock import hold
 from storage.client import connect
 
 HISTORY_DAYS = 15.5
@@ -148,12 +149,11 @@ def reserved(directory: Path) -> Iterator[None]:
         directory.mkdir(parents=True, exist_ok=True)
         if any(directory.iterdir()) and not marker.exists():
             raise RefusalError(f"{directory} is not empty and not an earlier demo's; give another with --directory")
-        with marker.open("w") as held:
-            try:
-                flock(held, LOCK_EX | LOCK_NB)
-            except BlockingIOError:
-                raise RefusalError(f"a demo runs in {directory}; end it, or give another with --directory") from None
+        held = hold(marker, f"a demo runs in {directory}; end it, or give another with --directory", 0.0)
+        try:
             yield
+        finally:
+            os.close(held)
     except (FileExistsError, NotADirectoryError, PermissionError) as error:
         raise RefusalError(f"{error.filename}: {error.strerror}; give another directory with --directory") from None
 

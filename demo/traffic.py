@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from ipaddress import IPv6Address, ip_address, ip_network
+from ipaddress import ip_address, ip_network
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from schema.addresses import packed
 from schema.batch import Array, Flows
 
 OUTSIDE_HOSTS = 4096
@@ -106,9 +107,7 @@ def packets(rng: np.random.Generator, flows: Flows, rate: int) -> Flows:
 
 def mapped(address: str) -> npt.NDArray[np.uint8]:
     """Return an address as the stored columns have it: 16 octets, IPv4 mapped."""
-    parsed = ip_address(address)
-    whole = parsed if parsed.version == 6 else IPv6Address(f"::ffff:{parsed}")
-    return np.frombuffer(whole.packed, np.uint8)
+    return np.frombuffer(packed(ip_address(address)), np.uint8)
 
 
 def _of_kind(kind: Array, values: Sequence[float], dtype: npt.DTypeLike) -> Array:

@@ -8,6 +8,7 @@ from functools import lru_cache
 from ipaddress import IPv6Address
 from typing import Any
 
+from schema.addresses import shown
 from schema.batch import Array, Flows
 from schema.columns import FLOW_COLUMNS, Column, Kind
 
@@ -18,7 +19,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 def address_text(octets: bytes) -> str:
     """Return 16 octets as text: dotted quad for IPv4-mapped ones, RFC 5952 otherwise; an absent address is `::`."""
     address = IPv6Address(octets)
-    return str(address.ipv4_mapped or address)
+    return shown(address)
 
 
 def time_text(milliseconds: int) -> str:

@@ -8,7 +8,6 @@ with each start, and the one before is kept.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import shutil
 import signal
@@ -21,6 +20,7 @@ from pathlib import Path
 
 from settings.config import Embedded
 from settings.errors import RefusalError, UserError
+from settings.lock import hold
 from storage.client import Client, connect
 from storage.node_files import NodeFiles, State
 from storage.users import LOOPBACK, config_xml, users_xml
@@ -105,18 +105,11 @@ class Node:
     def _acquire(self) -> None:
         """Take the directory's lock; the node inherits it, so that it is held while either of us lives."""
         if self._lock is None:
-            self._lock = os.open(self.files.lock, os.O_RDWR | os.O_CREAT, 0o600)
-        deadline = time.monotonic() + _LOCK_SECONDS
-        while True:
-            try:
-                return fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    self._release()
-                    raise RefusalError(
-                        f"another Flowkeep is running on {self._data_dir}; stop it, or give this one its own 'data_dir'"
-                    ) from None
-                time.sleep(_POLL_SECONDS)
+            self._lock = hold(
+                self.files.lock,
+                f"another Flowkeep is running on {self._data_dir}; stop it, or give this one its own 'data_dir'",
+                _LOCK_SECONDS,
+            )
 
     def _release(self) -> None:
         if self._lock is not None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from schema.addresses import V4_MAPPED
 from schema.batch import Symbols
 from settings.errors import ConfigError
 from tenants.cells import ALWAYS, FOREVER, parse_end, parse_label, parse_prefix, parse_start, parse_tenant
@@ -83,7 +84,7 @@ class Allocations:
 
 
 def _network(first: bytes, length: int) -> IPv4Network | IPv6Network:
-    if length >= 96 and first.startswith(bytes(10) + b"\xff\xff"):
+    if length >= 96 and first.startswith(V4_MAPPED):
         return IPv4Network((first[12:], length - 96))
     return IPv6Network((first, length))
 

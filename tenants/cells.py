@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_interface
 
+from schema.addresses import packed
+
 UNASSIGNED = "unassigned"
 """The tenant of an address that nobody held; no allocation may bear the name."""
 MAX_NAME = 128
@@ -15,7 +17,6 @@ ALWAYS = -(2**63)
 FOREVER = 2**63 - 1
 """End, in ms, of an allocation whose `valid_to` is empty."""
 
-_MAPPED = bytes(10) + b"\xff\xff"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d)(?:[Tt ](\d\d:\d\d:\d\d(?:\.\d+)?)([Zz]|[+-]\d\d:\d\d)?)?")
@@ -32,7 +33,7 @@ def parse_prefix(text: str) -> tuple[bytes, int]:
         mapped = IPv4Network(text)
     except ValueError:
         raise ValueError(_explain_prefix(text)) from None
-    return _MAPPED + mapped.network_address.packed, mapped.prefixlen + 96
+    return packed(mapped.network_address), mapped.prefixlen + 96
 
 
 def _explain_prefix(text: str) -> str:
