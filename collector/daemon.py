@@ -29,6 +29,7 @@ from collector.pipeline import Attribution, Pipeline
 from collector.purge_watch import PurgeWatch
 from collector.receiver_process import ReceiverProcess
 from collector.seldom import Seldom
+from decoders import Senders
 from settings.config import Config, Embedded
 from settings.errors import RefusalError, UnreachableError, UserError
 from storage.client import Client, connect
@@ -119,10 +120,9 @@ class Daemon:
 
     def _collect(self, listeners: list[socket.socket], descriptor: int) -> None:
         """Receive from the first moment; what comes before ClickHouse is up waits in the journal."""
-        overrides = np.array([exporter.sampling_rate or 0 for exporter in self._config.exporters], np.uint32)
         directory = self._config.data_dir / "journal"
         try:
-            self._journal = Journal(directory, overrides)
+            self._journal = Journal(directory, _senders(self._config))
             self._receiver = ReceiverProcess(self._config, listeners, descriptor, self._journal, self._clock)
         except OSError as error:
             raise RefusalError(f"{directory}: cannot be used: {error.strerror}; the journal needs it") from None
@@ -284,6 +284,13 @@ class Daemon:
 
     def _status(self) -> Answer:
         return True, {"ready": self._ready, **self.metrics.books()}
+
+
+def _senders(config: Config) -> Senders:
+    """Return what the configuration says of each exporter, and nothing of those it does not list."""
+    rates = np.array([*(exporter.sampling_rate or 0 for exporter in config.exporters), 0], np.uint32)
+    no = np.zeros(len(rates), np.bool_)
+    return Senders(rates, np.zeros_like(rates), no, no)
 
 
 def _stamp(path: Path) -> float:

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from collector.position import Position, replace_file
 from collector.segments import Segment, numbers, path_of
-from decoders import Datagrams
+from decoders import Datagrams, Senders
 
 log = logging.getLogger("flowkeep")
 _ROW = np.dtype(
@@ -42,11 +42,11 @@ class Block:
 class Journal:
     """Reads segments, keeps the position, deletes what is stored; one process at a time."""
 
-    def __init__(self, directory: Path, overrides: npt.NDArray[np.uint32]) -> None:
-        """Open the journal in `directory`; `overrides` are the allow-list's sampling rates, 0 where there is none."""
+    def __init__(self, directory: Path, senders: Senders) -> None:
+        """Open the journal in `directory`; `senders` has an entry for each of the allow-list's, and one for others."""
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._directory = directory
-        self._overrides = overrides
+        self._senders = senders
         self._at = Position.load(directory)
         if (self._at.row or self._at.pending) and not path_of(directory, self._at.segment).exists():
             # It was stored to its end and deleted: its number must not serve again, under the same inserts' tokens.
@@ -160,14 +160,16 @@ class Journal:
         first, end = int(rows["offset"][0]), int(rows["offset"][-1] + rows["length"][-1])
         data = np.frombuffer(segment.map, np.uint8, end - first, segment.data_at + first)
         entries = rows["entry"].astype(np.uint16)
-        overrides = np.append(self._overrides, np.uint32(0))
         datagrams = Datagrams(
             data,
             rows["offset"].astype(np.int64) - first,
             rows["length"].astype(np.int64),
             np.frombuffer(rows["exporter"].tobytes(), np.uint8).reshape(-1, 16),
             rows["time"].astype(np.int64),
-            overrides[np.minimum(entries, len(self._overrides))],
+            rows["port"].astype(np.int64),
+            np.zeros(len(rows), np.int64),
+            np.minimum(entries, len(self._senders.override) - 1).astype(np.int64),
+            self._senders,
         )
         return Block(self.segment, self._at.row, self._at.row + len(rows), datagrams, entries)
 

@@ -92,7 +92,7 @@ class Pipeline:
         writer = self._writer()
         with self._metrics.insert_seconds.time():
             writer.write(flows, self._journal.token(block))
-            writer.write_names(decoded.interface_names)
+            writer.write_names(decoded.names)
 
     def _persist(self, action: Callable[[], None]) -> bool | None:
         """Try until it is done: True; False when ClickHouse will never take these rows, None when we are to stop."""

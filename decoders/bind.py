@@ -13,7 +13,7 @@ from decoders.faults import Fault
 from decoders.layout import Layout
 from decoders.limits import Limits
 from decoders.messages import Messages
-from decoders.sampling import Stream
+from decoders.stream import Stream
 from decoders.templates import TEMPLATE_SETS, Key, Templates, parse
 
 _Changes = dict[Key, list[tuple[int, Layout | None]]]
@@ -30,9 +30,14 @@ class Streams:
 def streams(block: Datagrams, messages: Messages) -> Streams:
     """Tell apart the messages' streams by exporter, version and domain."""
     senders, sender = _distinct(block.exporters[messages.datagram])
-    keys = sender << 36 | messages.version << 32 | messages.domain
+    scopes, scope = np.unique(block.scopes[messages.datagram], return_inverse=True)
+    keys = (sender * len(scopes) + scope) << 36 | messages.version << 32 | messages.domain
     distinct, inverse = np.unique(keys, return_inverse=True)
-    found = [Stream(senders[key >> 36], key >> 32 & 15, key & 0xFFFFFFFF) for key in distinct.tolist()]
+    whose = [divmod(key >> 36, max(len(scopes), 1)) for key in distinct.tolist()]
+    found = [
+        Stream(senders[who], int(scopes[which]), key >> 32 & 15, key & 0xFFFFFFFF)
+        for key, (who, which) in zip(distinct.tolist(), whose, strict=True)
+    ]
     return Streams(found, inverse.astype(np.int64))
 
 
@@ -79,7 +84,7 @@ def bind(
     moving: list[tuple[int, list[tuple[int, Layout | None]]]] = []
     for index, packed in enumerate(keys.tolist()):
         stream = streams.all[packed >> 16]
-        key = Key(stream.exporter, stream.version, stream.domain, packed & 0xFFFF)
+        key = Key(stream, packed & 0xFFFF)
         if key in changes:
             moving.append((index, changes[key]))
         else:
@@ -111,7 +116,7 @@ def _learn(
                 faults[found] += 1
                 continue
             out.templates += 1
-            key = Key(stream.exporter, stream.version, stream.domain, found[0])
+            key = Key(stream, found[0])
             before = templates.by_key.get(key)
             fault = templates.learn(key, found[1], limits)
             if fault is not None:

@@ -17,9 +17,10 @@ from decoders.layout import Layout, Source
 from decoders.messages import Messages
 from decoders.reads import Clocks, absent, read, uint
 from decoders.records import FixedRecords, Records, VariableRecords
-from decoders.sampling import Stream, Table, rates_in_records
+from decoders.sampling import Table, rates_in_records
 from decoders.sink import Sink
 from decoders.state import State
+from decoders.stream import Stream
 from schema.batch import Array
 from schema.columns import BY_NAME
 
@@ -171,7 +172,7 @@ def _rates(context: Context, part: Part) -> npt.NDArray[np.uint32] | None:
     """Return the sampling rate of each row by the order of `decoders.sampling`; None where nothing is known."""
     samplers, keys = context.state.samplers, context.streams.all
     stream = context.streams.of_message[part.message]
-    override = context.block.overrides[context.messages.datagram[part.message]]
+    override = context.block.senders.override[context.block.entries[context.messages.datagram[part.message]]]
     plain = _told(context, samplers.plain, stream, 0)
     base = np.where(plain > 0, plain, context.messages.rate[part.message]).astype(np.uint32)
     rates = np.repeat(base, part.counts)

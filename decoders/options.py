@@ -6,15 +6,16 @@ These records are few, so each is read by itself.
 from __future__ import annotations
 
 from decoders.bind import Streams
-from decoders.block import Datagrams, Decoded, InterfaceName
+from decoders.block import Datagrams, Decoded, Name, Naming
 from decoders.cursor import Items
 from decoders.elements import RATE_ELEMENTS, SCOPE_ENTERPRISE
 from decoders.faults import Fault
 from decoders.layout import VARIABLE, Layout
 from decoders.limits import Limits
 from decoders.messages import Messages
-from decoders.sampling import Stream, rate_of
+from decoders.sampling import rate_of
 from decoders.state import State
+from decoders.stream import Stream
 
 _Record = dict[tuple[int, int], bytes]
 _INTERFACE = ((SCOPE_ENTERPRISE, 2), (0, 10), (0, 14), (0, 252), (0, 253))
@@ -45,7 +46,7 @@ def learn(
             _learn_one(record, stream, state, limits)
             name = _interface_name(record, stream, int(block.time_received[messages.datagram[owner]]), limits)
             if name:
-                out.interface_names.append(name)
+                out.names.append(name)
         counts.append(len(records))
     out.option_records += sum(counts)
     return counts
@@ -94,12 +95,12 @@ def _learn_one(record: _Record, stream: Stream, state: State, limits: Limits) ->
         state.learn_start(stream, started, limits)
 
 
-def _interface_name(record: _Record, stream: Stream, time_received: int, limits: Limits) -> InterfaceName | None:
+def _interface_name(record: _Record, stream: Stream, time_received: int, limits: Limits) -> Name | None:
     index = _number(record, _INTERFACE)
     if index is None or index >= 2**32 or not (_NAME in record or _DESCRIPTION in record):
         return None
     name, description = (_text(record.get(key, b""), limits) for key in (_NAME, _DESCRIPTION))
-    return InterfaceName(stream.exporter, stream.domain, index, name, description, time_received)
+    return Name(stream.exporter, stream.domain, Naming.INTERFACE, index, name, description, time_received)
 
 
 def _text(octets: bytes, limits: Limits) -> str:

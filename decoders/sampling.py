@@ -8,25 +8,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from decoders.stream import Stream
 from schema.batch import Array
 
 _FEW = 4
 """Samplers that are looked for one by one rather than by a search."""
 
 Rates = npt.NDArray[np.uint32]
-
-
-class Stream(NamedTuple):
-    """Whose sampling it is: exporter address (16 octets), protocol version, observation domain or source id."""
-
-    exporter: bytes
-    version: int
-    domain: int
 
 
 class Table:

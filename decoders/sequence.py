@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from decoders.cursor import Positions
+from decoders.stream import Stream
 
 _WRAP = 2**32
 
@@ -20,11 +21,11 @@ class Sequences:
     """The number that each stream is expected to send next; a stream is what its key says."""
 
     def __init__(self) -> None:
-        self.expected: dict[tuple[bytes, int, int], int] = {}
+        self.expected: dict[Stream, int] = {}
 
     def gaps(
         self,
-        streams: Sequence[tuple[bytes, int, int]],
+        streams: Sequence[Stream],
         stream_of: Positions,
         sequence: Positions,
         step: Positions,

@@ -17,6 +17,7 @@ from decoders.limits import Limits
 from decoders.packet_header import parse_at
 from decoders.sink import Sink
 from decoders.state import State
+from decoders.stream import Stream
 from schema.batch import Array, map_v4
 from schema.columns import FLOW_TYPES
 
@@ -95,7 +96,7 @@ def _agents(block: Datagrams, among: Positions, out: Decoded) -> Agents:
 def _follow(agents: Agents, state: State, limits: Limits, out: Decoded) -> None:
     """Count the gaps in the datagrams' numbers, by agent and sub-agent."""
     keys = [
-        (address.tobytes(), VERSION, sub_agent)
+        Stream(address.tobytes(), 0, VERSION, sub_agent)
         for address, sub_agent in zip(agents.address, agents.sub_agent.tolist(), strict=True)
     ]
     streams = list(dict.fromkeys(keys))
@@ -172,7 +173,7 @@ def write(block: Datagrams, samples: Samples, sink: Sink, where: slice) -> None:
     received = block.time_received[samples.datagram]
     for name in ("time_received", "flow_start", "flow_end"):
         sink.slot(name, where)[:] = received
-    overrides = block.overrides[samples.datagram]
+    overrides = block.senders.override[block.entries[samples.datagram]]
     rates = sink.slot("sampling_rate", where)
     rates[overrides > 0] = overrides[overrides > 0]
     sink.slot("packets", where)[:] = 1

@@ -7,11 +7,12 @@ from typing import Any
 
 from decoders.layout import Field, Template, compile_layout
 from decoders.limits import Limits
-from decoders.sampling import Samplers, Stream, Table
+from decoders.sampling import Samplers, Table
 from decoders.sequence import Sequences
+from decoders.stream import Stream
 from decoders.templates import Key, Templates
 
-FORMAT = 1
+FORMAT = 2
 
 
 class State:
@@ -46,8 +47,8 @@ class State:
             "format": FORMAT,
             "templates": [
                 [
-                    key.exporter.hex(),
-                    *key[1:],
+                    *_flat(key.stream),
+                    key.id,
                     layout.template.options,
                     [list(field) for field in layout.template.fields],
                 ]
@@ -65,25 +66,25 @@ class State:
         state = cls()
         if saved.get("format") != FORMAT:
             return state
-        for exporter, version, domain, id_, options, fields in saved["templates"]:
-            key = Key(bytes.fromhex(exporter), version, domain, id_)
+        for exporter, scope, version, domain, id_, options, fields in saved["templates"]:
+            key = Key(Stream(bytes.fromhex(exporter), scope, version, domain), id_)
             template = Template(tuple(Field(*field) for field in fields), bool(options))
             state.templates.keep(key, compile_layout(template))
         samplers = state.samplers
-        samplers.plain = {_stream(row): row[3] for row in saved["plain"]}
+        samplers.plain = {_stream(row): row[4] for row in saved["plain"]}
         samplers.per_exporter.update(stream.exporter for stream in samplers.plain)
         for tables, kept in ((samplers.by_sampler, "by_sampler"), (samplers.by_interface, "by_interface")):
             for row in saved[kept]:
-                tables[_stream(row)] = Table(row[3])
-                samplers.per_exporter[_stream(row).exporter] += len(row[3])
-        state.started = {_stream(row): row[3] for row in saved["started"]}
+                tables[_stream(row)] = Table(row[4])
+                samplers.per_exporter[_stream(row).exporter] += len(row[4])
+        state.started = {_stream(row): row[4] for row in saved["started"]}
         state.starts.update(stream.exporter for stream in state.started)
         return state
 
 
-def _flat(stream: Stream) -> tuple[str, int, int]:
-    return stream.exporter.hex(), stream.version, stream.domain
+def _flat(stream: Stream) -> tuple[str, int, int, int]:
+    return stream.exporter.hex(), *stream[1:]
 
 
 def _stream(row: list[Any]) -> Stream:
-    return Stream(bytes.fromhex(row[0]), row[1], row[2])
+    return Stream(bytes.fromhex(row[0]), row[1], row[2], row[3])

@@ -15,6 +15,7 @@ from decoders.elements import SCOPE_ENTERPRISE
 from decoders.faults import Fault
 from decoders.layout import Field, Layout, Template, compile_layout
 from decoders.limits import Limits
+from decoders.stream import Stream
 
 _WORDS = struct.Struct(">HH")
 
@@ -22,9 +23,7 @@ _WORDS = struct.Struct(">HH")
 class Key(NamedTuple):
     """What a template belongs to (RFC 3954 section 9, RFC 7011 section 8.4)."""
 
-    exporter: bytes
-    version: int
-    domain: int
+    stream: Stream
     id: int
 
 
@@ -45,15 +44,15 @@ class Templates:
         """Put a layout in force, in the place of another of the same key."""
         self.drop(key)
         self.by_key[key] = layout
-        self.per_exporter[key.exporter] += 1
-        self.specifiers[key.exporter] += len(layout.template.fields)
+        self.per_exporter[key.stream.exporter] += 1
+        self.specifiers[key.stream.exporter] += len(layout.template.fields)
 
     def drop(self, key: Key) -> None:
         """Forget the layout of `key`, if there is one."""
         layout = self.by_key.pop(key, None)
         if layout is not None:
-            self.per_exporter[key.exporter] -= 1
-            self.specifiers[key.exporter] -= len(layout.template.fields)
+            self.per_exporter[key.stream.exporter] -= 1
+            self.specifiers[key.stream.exporter] -= len(layout.template.fields)
 
     def learn(self, key: Key, template: Template, limits: Limits) -> Fault | None:
         """Keep `template`, replacing another of the same key; return a fault where the exporter has too many.
@@ -65,8 +64,8 @@ class Templates:
             return None
         self.drop(key)
         self.revision += known is not None
-        specifiers = self.specifiers[key.exporter] + len(template.fields)
-        if self.per_exporter[key.exporter] >= limits.templates or specifiers > limits.specifiers:
+        specifiers = self.specifiers[key.stream.exporter] + len(template.fields)
+        if self.per_exporter[key.stream.exporter] >= limits.templates or specifiers > limits.specifiers:
             return Fault.TEMPLATE_LIMIT
         self.keep(key, compile_layout(template))
         self.revision += 1

@@ -12,13 +12,17 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
-VERSION = 1
+VERSION = 2
 """Version of the stored schema; a database that carries a higher one is refused."""
 
 FLOW_TYPES = ("unknown", "netflow5", "netflow9", "ipfix", "sflow")
+SAMPLING_SOURCES = ("unknown", "override", "sampler", "record", "scope", "plain", "default")
+"""Where a sampling rate comes from, `unknown` where there is none: see `decoders.sampling`."""
 DIRECTIONS = ("unknown", "ingress", "egress", "internal", "transit")
 MAX_LABELS = 10
 """MPLS label stack entries kept per flow: mplsTopLabelStackSection (70) to mplsLabelStackSection10 (79)."""
+MAX_SEGMENTS = 8
+"""SRv6 segments kept per flow, from the first in the list: srhSegmentIPv6ListSection (497)."""
 
 
 class Kind(StrEnum):
@@ -31,6 +35,7 @@ class Kind(StrEnum):
     ENUM = "enum"  # uint8 index into Column.names, shape (n,)
     SYMBOL = "symbol"  # a schema.batch.Symbols: int32 codes into a list of strings
     LABELS = "labels"  # uint32, shape (n, MAX_LABELS): 24-bit label stack entries (RFC 3032) less TTL, 0 = none
+    SEGMENTS = "segments"  # uint8, shape (n, 16 * MAX_SEGMENTS): IPv6 addresses one after another, `::` = none
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +59,7 @@ class Column:
     @property
     def width(self) -> int:
         """Length of the inner axis of the column's arrays, 0 for one-dimensional ones."""
-        return {Kind.ADDRESS: 16, Kind.LABELS: MAX_LABELS}.get(self.kind, 0)
+        return {Kind.ADDRESS: 16, Kind.LABELS: MAX_LABELS, Kind.SEGMENTS: 16 * MAX_SEGMENTS}.get(self.kind, 0)
 
     def zeros(self, rows: int) -> npt.NDArray[np.generic]:
         """Return an array of `rows` absent values (not for symbols)."""
@@ -82,8 +87,8 @@ def _enum(name: str, names: tuple[str, ...], category: str, doc: str) -> Column:
     return Column(name, Kind.ENUM, "u1", f"Enum8({values})", "ZSTD(1)", "", category, doc, names)
 
 
-def _symbol(name: str, doc: str) -> Column:
-    return Column(name, Kind.SYMBOL, "i4", "LowCardinality(String)", "ZSTD(1)", "", "attribution", doc)
+def _symbol(name: str, doc: str, category: str = "attribution") -> Column:
+    return Column(name, Kind.SYMBOL, "i4", "LowCardinality(String)", "ZSTD(1)", "", category, doc)
 
 
 FLOW_COLUMNS: tuple[Column, ...] = (
@@ -101,6 +106,12 @@ FLOW_COLUMNS: tuple[Column, ...] = (
     _enum("flow_type", FLOW_TYPES, "device", "Protocol that carried the flow."),
     _address("exporter", "device", "Source address of the export; for sFlow the agent address in the datagram."),
     _uint(
+        "exporter_port",
+        16,
+        "device",
+        "Source port of the export: tells apart exporters that share an address; 0 = not known.",
+    ),
+    _uint(
         "observation_domain",
         32,
         "device",
@@ -113,6 +124,20 @@ FLOW_COLUMNS: tuple[Column, ...] = (
         "One of how many packets was sampled: 0 = unknown, 1 = unsampled. `bytes` and "
         "`packets` are as exported; multiply once, when querying.",
         "1:n",
+    ),
+    _enum(
+        "sampling_source",
+        SAMPLING_SOURCES,
+        "device",
+        "What said the sampling rate: override and default (configuration), sampler and scope (options "
+        "data for an interface or a template), record (the flow record itself), plain (options data or the NetFlow v5 "
+        "header, for all flows).",
+    ),
+    _uint(
+        "sampling_mode",
+        8,
+        "device",
+        "samplingAlgorithm (IANA 35, NetFlow v5 sampling mode): 0 = not told, 1 = deterministic, 2 = random.",
     ),
     _address("src_addr", "addresses", "Source address of the flow."),
     _address("dst_addr", "addresses", "Destination address of the flow."),
@@ -128,20 +153,27 @@ FLOW_COLUMNS: tuple[Column, ...] = (
         "bytes",
         64,
         "volume",
-        "Octets from the IP header on, as exported, not scaled by sampling.",
+        "Octets from the IP header on, as exported, not scaled by sampling. Delta counters come first, totals where "
+        "they are all there is; of firewall events, what the connection moved since the event before.",
         "octets",
         "T64, ZSTD(1)",
     ),
-    _uint("packets", 64, "volume", "Packets, as exported, not scaled by sampling.", "packets", "T64, ZSTD(1)"),
+    _uint("packets", 64, "volume", "Packets; as `bytes`.", "packets", "T64, ZSTD(1)"),
+    _uint("bytes_total", 64, "volume", "octetTotalCount (IANA 85): since the flow began.", "octets", "T64, ZSTD(1)"),
+    _uint(
+        "packets_total", 64, "volume", "packetTotalCount (IANA 86): since the flow began.", "packets", "T64, ZSTD(1)"
+    ),
     _uint(
         "frame_length",
         32,
         "volume",
-        "Length of the sampled frame on the wire (sFlow frame_length), 0 elsewhere.",
+        "Length of the sampled frame on the wire (sFlow frame_length, IANA 312), 0 elsewhere.",
         "octets",
     ),
     _uint("in_if", 32, "device", "SNMP index of the input interface; 0 = unknown or none."),
     _uint("out_if", 32, "device", "SNMP index of the output interface; 0 = unknown or none."),
+    _uint("in_vrf", 32, "device", "ingressVRFID (IANA 234); its name is in the table `names`."),
+    _uint("out_vrf", 32, "device", "egressVRFID (IANA 235)."),
     _uint("src_as", 32, "routing", "Source AS number, origin or peer as the exporter is set."),
     _uint("dst_as", 32, "routing", "Destination AS number, origin or peer as the exporter is set."),
     _uint("src_mask", 8, "routing", "Source prefix length.", "bits"),
@@ -162,6 +194,29 @@ FLOW_COLUMNS: tuple[Column, ...] = (
         "routing",
         "MPLS labels from the top of the stack down (IANA 70 to 79), 20 bits each.",
     ),
+    Column(
+        "srv6_segments",
+        Kind.SEGMENTS,
+        "u1",
+        "Array(IPv6)",
+        "ZSTD(1)",
+        "",
+        "routing",
+        "Segments of the SRv6 routing header (IANA 497, or the active one, 495).",
+    ),
+    _uint(
+        "layer2_segment_id",
+        64,
+        "link_layer",
+        "layer2SegmentId (IANA 351): top octet 1 = VXLAN, 2 = NVGRE; the network identifier below.",
+    ),
+    _uint(
+        "application",
+        64,
+        "protocol",
+        "applicationId (IANA 95): engine << 24 | selector, or engine << 56 | selector where the selector is longer "
+        "than 3 octets; its name is in the table `names`.",
+    ),
     _address("post_nat_src_addr", "translation", "Source address after translation (IANA 225, 281)."),
     _address("post_nat_dst_addr", "translation", "Destination address after translation (IANA 226, 282)."),
     _uint("post_nat_src_port", 16, "translation", "Source port after translation (IANA 227)."),
@@ -172,6 +227,21 @@ FLOW_COLUMNS: tuple[Column, ...] = (
         "protocol",
         "firewallEvent (IANA 233): 0 = none, 1 created, 2 deleted, 3 denied, 4 alert, 5 update.",
     ),
+    _uint(
+        "firewall_event_code",
+        16,
+        "protocol",
+        "NF_F_FW_EXT_EVENT (Cisco ASA 33002): why, beyond `firewall_event`.",
+    ),
+    _uint("nat_event", 8, "translation", "natEvent (IANA 230)."),
+    _uint("nat_port_start", 16, "translation", "First port of the block given to a subscriber (IANA 361)."),
+    _uint(
+        "nat_port_end", 16, "translation", "Last port of the block given to a subscriber (IANA 362, or 361 and 364)."
+    ),
+    _uint(
+        "flow_end_reason", 8, "protocol", "flowEndReason (IANA 136): 1 idle, 2 active, 3 end, 4 forced, 5 resources."
+    ),
+    _symbol("user_name", "User name that the exporter gives (IANA 371, Cisco ASA 40000, Palo Alto 56702).", "person"),
     _symbol("src_tenant", "Tenant that held the source address at the flow's time; `unassigned` where nobody did."),
     _symbol("dst_tenant", "Tenant that held the destination address at the flow's time."),
     _enum(

@@ -45,6 +45,11 @@ def _labels(entries: list[int]) -> list[int]:
     return [entry >> 4 for entry in entries if entry]
 
 
+def _segments(octets: bytes) -> list[str]:
+    found = [octets[at : at + 16] for at in range(0, len(octets), 16)]
+    return [address_text(segment) for segment in found if any(segment)]
+
+
 def _renderer(column: Column) -> Callable[[Array], list[Any]]:
     match column.kind:
         case Kind.ADDRESS:
@@ -57,6 +62,8 @@ def _renderer(column: Column) -> Callable[[Array], list[Any]]:
             return lambda values: [column.names[value] for value in values.tolist()]
         case Kind.LABELS:
             return lambda values: [_labels(row) for row in values.tolist()]
+        case Kind.SEGMENTS:
+            return lambda values: [_segments(row.tobytes()) for row in values]
         case _:
             return lambda values: values.tolist()
 

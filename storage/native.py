@@ -11,8 +11,8 @@ from schema.columns import BY_NAME, FLOW_COLUMNS, Column, Kind
 from storage.ddl import INTERFACE_NAMES
 
 Buffer = bytes | memoryview
-InterfaceName = tuple[bytes, int, int, str, str, int]
-"""Exporter (16 octets), observation domain, interface index, name, description, time received (ms)."""
+InterfaceName = tuple[bytes, int, str, int, str, str, int]
+"""Exporter (16 octets), observation domain, naming, index, name, description, time received (ms)."""
 
 # LowCardinality as ClickHouse's SerializationLowCardinality writes it: a version word once, then per block a word of
 # flags whose low byte says how wide the indexes are.
@@ -40,7 +40,7 @@ def encode(flows: Flows, columns: Sequence[str]) -> bytes:
 
 def encode_interface_names(names: Sequence[InterfaceName]) -> bytes:
     """Return the block of the interface_names table's columns, in their order."""
-    exporters, domains, indexes, texts, descriptions, seen = zip(*names, strict=True)
+    exporters, domains, _, indexes, texts, descriptions, seen = zip(*names, strict=True)
     values: Sequence[Sequence[Buffer]] = (
         exporters,
         [np.array(domains, "<u4").data],
@@ -65,10 +65,12 @@ def _array(column: Column, values: Array) -> list[Buffer]:
     if column.kind is Kind.LABELS:
         given = values != 0
         ends = np.cumsum(given.sum(axis=1), dtype="<u8")
-        return [
-            ends.data,
-            (values[given] >> 4).astype("<u4").data,
-        ]  # an entry is label << 4 | traffic class | bottom (RFC 3032)
+        # an entry is label << 4 | traffic class | bottom (RFC 3032)
+        return [ends.data, (values[given] >> 4).astype("<u4").data]
+    if column.kind is Kind.SEGMENTS:
+        segments = values.reshape(len(values), -1, 16)
+        given = segments.any(axis=2)
+        return [np.cumsum(given.sum(axis=1), dtype="<u8").data, np.ascontiguousarray(segments[given]).data]
     return [np.ascontiguousarray(values, dtype=np.dtype(column.dtype).newbyteorder("<")).data]
 
 

@@ -17,7 +17,7 @@ class Writer:
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._known: dict[tuple[bytes, int, int], tuple[str, str]] = {}
+        self._known: dict[tuple[bytes, int, str, int], tuple[str, str]] = {}
 
     def write(self, flows: Flows, token: str) -> None:
         """Store the batch once, however often it is written with this `token`; errors as of `Client.insert`.
@@ -33,12 +33,12 @@ class Writer:
 
     def write_names(self, names: Sequence[InterfaceName]) -> None:
         """Store the names that this writer has not stored yet: exporters say them again every few minutes."""
-        last = {name[:3]: name for name in names}
-        news = [name for key, name in last.items() if self._known.get(key) != name[3:5]]
+        last = {name[:4]: name for name in names}
+        news = [name for key, name in last.items() if self._known.get(key) != name[4:6]]
         if not news:
             return
         columns = [field.name for field in INTERFACE_NAMES.fields]
         self._client.insert(INTERFACE_NAMES.name, columns, encode_interface_names(news), token="")
         if len(self._known) > _NAMES_KNOWN:
             self._known.clear()
-        self._known |= {name[:3]: name[3:5] for name in news}
+        self._known |= {name[:4]: name[4:6] for name in news}

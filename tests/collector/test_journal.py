@@ -6,12 +6,12 @@ import json
 import os
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from collector.journal import Block, Journal
 from collector.position import JournalError
 from collector.segments import ROW, Segment, numbers, path_of
+from decoders import Senders
 from settings.errors import RefusalError
 
 SIZE = 2**18
@@ -32,7 +32,7 @@ def write(directory: Path, number: int, datagrams: int, sealed: bool = False) ->
 
 
 def journal(directory: Path) -> Journal:
-    return Journal(directory, np.zeros(1, np.uint32))
+    return Journal(directory, Senders.nobody())
 
 
 def cut(of: Journal, whole: bool = True, most: int = 10**6) -> Block | None:

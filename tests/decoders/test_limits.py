@@ -74,7 +74,7 @@ def test_of_too_many_streams_the_one_heard_longest_ago_is_forgotten() -> None:
     state, limits = State(), Limits(streams=3)
     for source in (1, 2, 3, 1, 4):
         under(limits, state, v9(source=source))
-    assert [domain for _, _, domain in state.sequences.expected] == [3, 1, 4]
+    assert [stream.domain for stream in state.sequences.expected] == [3, 1, 4]
     agents = [struct.pack(">II4sIIII", 5, 1, bytes((10, 0, 0, host)), 0, 0, 0, 0) for host in range(9)]
     under(limits, state, *agents)
     assert len(state.sequences.expected) == 3

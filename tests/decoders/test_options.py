@@ -75,26 +75,26 @@ def test_figures_of_rfc5477(fields: list[tuple[int, ...]], figures: tuple[int, .
 def test_the_operators_override_wins() -> None:
     plain = a_set(1, options_template9(302, [(1, 4)], [(34, 4)])) + a_set(302, struct.pack(">II", 7, 100))
     block = Datagrams.of([v9(plain, FLOW, flow(1, 1, 0))], EXPORTER, NOW)
-    block = replace(block, overrides=np.array([2000], np.uint32))
+    block = replace(block, senders=replace(block.senders, override=np.array([2000], np.uint32)))
     assert decode(block, State(), Limits()).flows.column("sampling_rate").tolist() == [2000]
 
 
 def test_interface_names_of_fixed_and_variable_length() -> None:
     options = a_set(1, options_template9(300, [(2, 4)], [(82, 8), (83, 8)]))
     result = decoded(v9(options, a_set(300, struct.pack(">I8s8s", 3, b"ge-0/0/3", b"uplink"))))
-    (name,) = result.interface_names
-    assert (name.exporter, name.if_index, name.name, name.description) == (EXPORTER, 3, "ge-0/0/3", "uplink")
+    (name,) = result.names
+    assert (name.exporter, name.id, name.name, name.description) == (EXPORTER, 3, "ge-0/0/3", "uplink")
     options = a_set(3, options_template10(300, [(10, 4)], [(82, 65535)]))
     result = decoded(
         ipfix(options, a_set(300, struct.pack(">I", 4) + b"\x04eth4" + struct.pack(">I", 5) + b"\xff\0\4eth5"))
     )
-    assert [(name.if_index, name.name) for name in result.interface_names] == [(4, "eth4"), (5, "eth5")]
+    assert [(name.id, name.name) for name in result.names] == [(4, "eth4"), (5, "eth5")]
 
 
 def test_names_are_valid_printable_and_bounded() -> None:
     options = a_set(3, options_template10(300, [(10, 4)], [(82, 65535)]))
     raw = b"\xfe\x1b[31m" + b"x" * 400
     body = struct.pack(">I", 4) + b"\xff" + struct.pack(">H", len(raw)) + raw
-    (name,) = decoded(ipfix(options, a_set(300, body))).interface_names
+    (name,) = decoded(ipfix(options, a_set(300, body))).names
     assert name.name.startswith("\ufffd\ufffd[31mxxx")
     assert len(name.name) <= 256

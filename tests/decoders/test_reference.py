@@ -126,7 +126,7 @@ def shown(row: dict[str, Any]) -> dict[str, Any]:
         row["icmp_type"] = source & 0xFF if swapped else destination >> 8
         row["icmp_code"] = source >> 8 if swapped else destination & 0xFF
         row["src_port"] = row["dst_port"] = 0
-    blank = {Kind.ADDRESS: bytes(16), Kind.LABELS: [], Kind.SYMBOL: ""}
+    blank = {Kind.ADDRESS: bytes(16), Kind.LABELS: [], Kind.SEGMENTS: [], Kind.SYMBOL: ""}
     full = {name: row.get(name, blank.get(column.kind, 0)) for name, column in BY_NAME.items()}
     for name, column in BY_NAME.items():
         if column.kind is Kind.ADDRESS:

@@ -53,7 +53,7 @@ def test_template_protocols(exporter: Exporter) -> None:
     result = read(exporter.announce(NOW) + exporter.datagrams(batch, NOW))
     columns = (*ROUTED, "sampling_rate")
     assert shown(result.flows, columns) == shown(batch, columns)
-    assert {(one.if_index, one.name) for one in result.interface_names} == {(1, "xe-0/0/0"), (513, "xe-0/0/1")}
+    assert {(one.id, one.name) for one in result.names} == {(1, "xe-0/0/0"), (513, "xe-0/0/1")}
     assert {row["observation_domain"] for row in rows(result.flows)} == {7}
 
 

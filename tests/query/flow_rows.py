@@ -78,7 +78,8 @@ def _row(chance: random.Random, number: int) -> Row:
 
 def _zero(kind: Kind, names: tuple[str, ...]) -> Any:
     zeros: dict[Kind, Any] = {
-        Kind.TIME: SINCE, Kind.ADDRESS: IPv6Address(0), Kind.SYMBOL: "", Kind.LABELS: [], Kind.ENUM: names[:1]
+        Kind.TIME: SINCE, Kind.ADDRESS: IPv6Address(0), Kind.SYMBOL: "", Kind.LABELS: [], Kind.SEGMENTS: [],
+        Kind.ENUM: names[:1]
     }  # fmt: skip
     zero = zeros.get(kind, 0)
     return zero[0] if isinstance(zero, tuple) else zero
@@ -105,7 +106,7 @@ def _stored(column: Column, value: Any) -> Any:
             return list(value.packed)
         case Kind.ENUM:
             return column.names.index(value)
-        case Kind.LABELS:
+        case Kind.LABELS | Kind.SEGMENTS:
             return [0] * column.width
         case _:
             return value

@@ -42,6 +42,11 @@ def _random(column: Column, rows: int, rng: np.random.Generator) -> np.ndarray:
             return np.where(np.arange(column.width) < depth, rng.integers(1, 2**24, (rows, column.width)), 0).astype(
                 "u4"
             )
+        case Kind.SEGMENTS:
+            depth = rng.integers(0, column.width // 16 + 1, (rows, 1))
+            return np.where(np.arange(column.width) < depth * 16, rng.integers(1, 256, (rows, column.width)), 0).astype(
+                "u1"
+            )
         case Kind.MAC:
             return rng.integers(0, 2**48, rows, dtype="u8")
         case _:

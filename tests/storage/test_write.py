@@ -33,6 +33,15 @@ def expected(flows: Flows, column: Column) -> list[object]:
             return [column.names[value] for value in values]
         case Kind.LABELS:
             return [[entry >> 4 for entry in row if entry] for row in values.tolist()]
+        case Kind.SEGMENTS:
+            return [
+                [
+                    IPv6Address(row[at : at + 16].tobytes())
+                    for at in range(0, column.width, 16)
+                    if row[at : at + 16].any()
+                ]
+                for row in values
+            ]
         case _:
             return values.tolist()
 
@@ -131,9 +140,11 @@ def test_interface_names_are_stored_once_and_again_when_they_change(database: No
     with database.connect("ingest") as client:
         writer = Writer(client)
         writer.write_names([])
-        writer.write_names([(router, 7, 1, "xe-0/0/0", "", NOW_MS), (router, 7, 2, "lo0", "grüezi", NOW_MS)])
-        writer.write_names([(router, 7, 1, "xe-0/0/0", "", NOW_MS + 1)])
-        writer.write_names([(router, 7, 1, "xe-0/0/0", "uplink", NOW_MS + 2)])
+        writer.write_names(
+            [(router, 7, "interface", 1, "xe-0/0/0", "", NOW_MS), (router, 7, "interface", 2, "lo0", "grüezi", NOW_MS)]
+        )
+        writer.write_names([(router, 7, "interface", 1, "xe-0/0/0", "", NOW_MS + 1)])
+        writer.write_names([(router, 7, "interface", 1, "xe-0/0/0", "uplink", NOW_MS + 2)])
     with database.connect("query") as client:
         sql = "SELECT if_index, name, description, toUnixTimestamp64Milli(seen) FROM interface_names"
         assert sorted(client.query(f"{sql} FINAL").rows) == [
