@@ -1,7 +1,7 @@
 """NetFlow v5/v9, IPFIX and sFlow v5: a block of datagrams in, columns of flows out. Pure: no socket, clock or log."""
 
 from decoders.block import Datagrams, Decoded, Name, Naming, Octets, Senders, SequenceNews
-from decoders.decode import decode
+from decoders.decode import decode, finish
 from decoders.limits import Limits
 from decoders.state import State
 
@@ -16,4 +16,5 @@ __all__ = [
     "SequenceNews",
     "State",
     "decode",
+    "finish",
 ]

@@ -1,22 +1,58 @@
-"""Binds every data set of a block to the layout in force where it stands, learning templates on the way."""
+"""Binds every data set of a block to the layout in force where it stands, learning templates on the way.
+
+Templates that arrive inside a block hold from their own position on. A data set exported before its template was
+redefined is read by the old one (RFC 7011 section 8.1), though it arrive later.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
-from decoders.block import Datagrams, Decoded
-from decoders.cursor import Items, Positions, groups
+from decoders.block import Datagrams, Decoded, Octets
+from decoders.cursor import Items, Positions, distinct, groups
 from decoders.faults import Fault
 from decoders.layout import Layout
 from decoders.limits import Limits
 from decoders.messages import Messages
 from decoders.stream import Stream
-from decoders.templates import TEMPLATE_SETS, Key, Templates, parse
+from decoders.template_sets import TEMPLATE_SETS, recall
+from decoders.templates import Key, Known, Templates, is_expired
 
-_Changes = dict[Key, list[tuple[int, Layout | None]]]
+_NEVER = -1
+
+
+class Entry(NamedTuple):
+    """From position `at` on, a key's data is read by `known`, None where it has no template; `replaces` one that may
+    still have data under way, exported before `known` was."""
+
+    at: int
+    known: Known | None
+    replaces: bool = False
+
+
+@dataclass(slots=True)
+class Learned:
+    """What the template sets of a block changed.
+
+    `changes` has each changed key's entries in order, the first what held before; `refreshed` where a key's template
+    came again as it was, and `redefined` the options templates that are others now.
+    """
+
+    changes: dict[Key, list[Entry]] = field(default_factory=dict)
+    refreshed: dict[Key, list[int]] = field(default_factory=dict)
+    redefined: list[Key] = field(default_factory=list)
+
+    def awaited(self) -> dict[Key, Layout]:
+        """Return the layouts that data may have waited for: of each key the first after it had none."""
+        found: dict[Key, Layout] = {}
+        for key, history in self.changes.items():
+            since = max((index for index, entry in enumerate(history) if entry.known is None), default=_NEVER) + 1
+            if 0 < since < len(history) and (known := history[since].known):
+                found[key] = known.layout
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,38 +64,29 @@ class Streams:
 
 
 def streams(block: Datagrams, messages: Messages) -> Streams:
-    """Tell apart the messages' streams by exporter, version and domain."""
-    senders, sender = _distinct(block.exporters[messages.datagram])
+    """Tell apart the messages' streams by exporter, scope, version and domain."""
+    senders, sender = distinct(block.exporters[messages.datagram])
     scopes, scope = np.unique(block.scopes[messages.datagram], return_inverse=True)
     keys = (sender * len(scopes) + scope) << 36 | messages.version << 32 | messages.domain
-    distinct, inverse = np.unique(keys, return_inverse=True)
-    whose = [divmod(key >> 36, max(len(scopes), 1)) for key in distinct.tolist()]
+    whose, inverse = np.unique(keys, return_inverse=True)
     found = [
-        Stream(senders[who], int(scopes[which]), key >> 32 & 15, key & 0xFFFFFFFF)
-        for key, (who, which) in zip(distinct.tolist(), whose, strict=True)
-    ]
+        Stream(senders[(key >> 36) // len(scopes)], int(scopes[(key >> 36) % len(scopes)]), key >> 32 & 15,
+               key & 0xFFFFFFFF)
+        for key in whose.tolist()
+    ]  # fmt: skip
     return Streams(found, inverse.astype(np.int64))
-
-
-def _distinct(addresses: np.ndarray) -> tuple[list[bytes], Positions]:
-    """Return the distinct addresses of (n, 16), and the index of each row among them."""
-    words = np.ascontiguousarray(addresses).view(np.uint64)
-    high, high_of = np.unique(words[:, 0], return_inverse=True)
-    low, low_of = np.unique(words[:, 1], return_inverse=True)
-    pairs, inverse = np.unique(high_of * len(low) + low_of, return_inverse=True)
-    rows = np.stack([high[pairs // len(low)], low[pairs % len(low)]], axis=1)
-    return [row.tobytes() for row in rows], inverse.astype(np.int64)
 
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """The data sets of each layout, and those whose template is missing."""
+    """The data sets of each layout, those whose template is missing, and those that would ask for too much work."""
 
     sets: list[tuple[Layout, Items]]
     missing: Items
+    refused: Items
 
 
-def bind(
+def learn(
     block: Datagrams,
     messages: Messages,
     sets: Items,
@@ -67,61 +94,168 @@ def bind(
     templates: Templates,
     limits: Limits,
     out: Decoded,
-) -> Bound:
-    """Learn the templates among `sets`, and find the layout of each data set among them."""
-    version = messages.version[sets.owner]
-    holds_templates = ((version == 9) & (sets.tag < 2)) | ((version == 10) & ((sets.tag == 2) | (sets.tag == 3)))
-    out.faults[Fault.SET_RESERVED] += int(np.count_nonzero((sets.tag < 256) & ~holds_templates))
-    changes = _learn(block, sets.where(holds_templates), streams, templates, limits, out)
-    data_sets = sets.where(sets.tag >= 256)
-    keys, key_of = np.unique(streams.of_message[data_sets.owner] << 16 | data_sets.tag, return_inverse=True)
-    layouts: dict[int, tuple[int, Layout]] = {}
-
-    def number(layout: Layout | None) -> int:
-        return -1 if layout is None else layouts.setdefault(id(layout), (len(layouts), layout))[0]
-
-    of_key = np.full(len(keys), -1)
-    moving: list[tuple[int, list[tuple[int, Layout | None]]]] = []
-    for index, packed in enumerate(keys.tolist()):
-        stream = streams.all[packed >> 16]
-        key = Key(stream, packed & 0xFFFF)
-        if key in changes:
-            moving.append((index, changes[key]))
-        else:
-            of_key[index] = number(templates.by_key.get(key))
-    layout_of = of_key[key_of]
-    by_key = groups(key_of, len(keys))
-    for index, history in moving:
-        where = by_key[index]
-        since = np.searchsorted([at for at, _ in history], data_sets.start[where]) - 1
-        layout_of[where] = np.array([number(layout) for _, layout in history])[since]
-    of_layout = groups(layout_of, len(layouts))
-    pairs = [(layout, data_sets.where(where)) for (_, layout), where in zip(layouts.values(), of_layout, strict=True)]
-    return Bound(pairs, data_sets.where(np.flatnonzero(layout_of < 0)))
-
-
-def _learn(
-    block: Datagrams, sets: Items, streams: Streams, templates: Templates, limits: Limits, out: Decoded
-) -> _Changes:
-    """Learn from template sets in their order; return each changed key's layouts, with where they begin to hold."""
-    changes: _Changes = {}
-    faults: Counter[Fault] = out.faults
+) -> Learned:
+    """Learn from the template sets among `sets`, in their order."""
+    learned = Learned()
     for message, tag, start, end in zip(
         *(x.tolist() for x in (sets.owner, sets.tag, sets.start, sets.end)), strict=True
     ):
         stream = streams.all[streams.of_message[message]]
-        options = TEMPLATE_SETS[stream.version, tag]
-        for found in parse(block.data[start:end].tobytes(), stream.version, options, limits):
-            if isinstance(found, Fault):
-                faults[found] += 1
+        found = recall(block.data[start:end].tobytes(), stream.version, TEMPLATE_SETS[stream.version, tag], limits)
+        out.faults[Fault.TEMPLATE_MALFORMED] += found.malformed
+        for kind, octets in (
+            (Octets.TEMPLATES, found.templates), (Octets.PADDING, found.padding), (Octets.FAULTY, found.faulty)
+        ):  # fmt: skip
+            out.octets[kind] += octets
+        exported, seen = int(messages.export_ms[message]), int(block.time_received[messages.datagram[message]])
+        for id_, template in found.definitions:
+            if template is None:
+                _withdraw(stream, id_, start, templates, learned)
                 continue
             out.templates += 1
-            key = Key(stream, found[0])
-            before = templates.by_key.get(key)
-            fault = templates.learn(key, found[1], limits)
-            if fault is not None:
-                faults[fault] += 1
-            after = templates.by_key.get(key)
-            if after is not before:
-                changes.setdefault(key, [(-1, before)]).append((start, after))
-    return changes
+            _define(Key(stream, id_), Known(template, exported, seen), start, templates, limits, learned, out)
+    return learned
+
+
+def _withdraw(stream: Stream, id_: int, at: int, templates: Templates, learned: Learned) -> None:
+    """Forget a template, or with id 2 or 3 all of the stream's; over UDP that is ignored (RFC 7011 section 8.4)."""
+    if not stream.is_tcp:
+        return
+    keys = [Key(stream, id_)]
+    if id_ in (2, 3):
+        keys = [key for key in templates.of(stream) if templates.by_key[key].template.options == (id_ == 3)]
+    for key in keys:
+        before = templates.by_key.get(key)
+        if before:
+            templates.drop(key)
+            learned.changes.setdefault(key, [Entry(_NEVER, before)]).append(Entry(at, None))
+
+
+def _define(
+    key: Key, defined: Known, at: int, templates: Templates, limits: Limits, learned: Learned, out: Decoded
+) -> None:
+    """Put a definition in force; an identical one only refreshes it (RFC 7011 section 8.1)."""
+    before = templates.by_key.get(key)
+    if before and is_expired(key, before, defined.seen, limits):
+        templates.drop(key)
+        before = None
+    if before and before.template == defined.template:
+        before.seen = defined.seen
+        learned.refreshed.setdefault(key, []).append(at)
+        return
+    if before and key.stream.is_tcp:
+        out.faults[Fault.TEMPLATE_CONFLICT] += 1
+        out.broken_sessions.add(key.stream.scope)
+        return
+    if before:
+        templates.late[key] = before, defined.seen
+        if before.template.options:
+            learned.redefined.append(key)
+    templates.keep(key, defined)
+    out.faults[Fault.TEMPLATE_LIMIT] += templates.make_room(key.stream.exporter, limits)
+    after = templates.by_key.get(key)
+    learned.changes.setdefault(key, [Entry(_NEVER, before)]).append(Entry(at, after, before is not None))
+
+
+def restart(learned: Learned, templates: Templates, stream: Stream, at: int) -> bool:
+    """Forget what a stream told before position `at`, where its exporter began anew; return whether that was any."""
+    touched = False
+    for key in {*templates.of(stream), *(key for key in learned.changes if key.stream == stream)}:
+        history = learned.changes.setdefault(key, [Entry(_NEVER, templates.by_key.get(key))])
+        if all(entry.at > at or not entry.known for entry in history):
+            continue
+        touched = True
+        before, after = ([entry for entry in history if (entry.at > at) is later] for later in (False, True))
+        again = next((place for place in learned.refreshed.get(key, ()) if place > at), None)
+        if again is not None and not any(entry.at < again for entry in after):
+            after.insert(0, Entry(again, before[-1].known))
+        learned.changes[key] = [*before, Entry(at, None), *(entry._replace(replaces=False) for entry in after)]
+        if not after:
+            templates.drop(key)
+        templates.late.pop(key, None)
+    return touched
+
+
+def assign(
+    block: Datagrams,
+    messages: Messages,
+    sets: Items,
+    streams: Streams,
+    templates: Templates,
+    learned: Learned,
+    limits: Limits,
+) -> Bound:
+    """Find the layout of each of the data sets `sets`."""
+    keys, key_of = np.unique(streams.of_message[sets.owner] << 16 | sets.tag, return_inverse=True)
+    layouts: dict[int, tuple[int, Layout]] = {}
+
+    def number(known: Known | None) -> int:
+        return _NEVER if known is None else layouts.setdefault(id(known.layout), (len(layouts), known.layout))[0]
+
+    of_key = np.full(len(keys), _NEVER)
+    moving: list[tuple[int, list[Entry]]] = []
+    first = _first(block, messages, sets, key_of, len(keys))
+    for index, (packed, now) in enumerate(zip(keys.tolist(), first, strict=True)):
+        key = Key(streams.all[packed >> 16], packed & 0xFFFF)
+        known = templates.by_key.get(key)
+        if known and is_expired(key, known, now, limits):
+            templates.drop(key)
+            known = None
+        if known:
+            templates.use(key)
+        if key in learned.changes:
+            moving.append((index, learned.changes[key]))
+        elif key in templates.late:
+            moving.append((index, [Entry(_NEVER, templates.late[key][0]), Entry(_NEVER, known, True)]))
+        else:
+            of_key[index] = number(known)
+    layout_of = of_key[key_of]
+    if moving:
+        by_key = groups(key_of, len(keys))
+        for index, history in moving:
+            where = by_key[index]
+            exported = messages.export_ms[sets.owner[where]]
+            layout_of[where] = _by_history(history, sets.start[where], exported, [number(e.known) for e in history])
+    refused = _too_many(block, messages, sets, layout_of, limits)
+    layout_of[refused] = len(layouts)
+    of_layout = groups(layout_of, len(layouts) + 1)
+    pairs = [(layout, sets.where(where)) for (_, layout), where in zip(layouts.values(), of_layout, strict=False)]
+    return Bound(
+        [pair for pair in pairs if len(pair[1].start)],
+        sets.where(np.flatnonzero(layout_of == _NEVER)),
+        sets.where(of_layout[-1]),
+    )
+
+
+def _first(block: Datagrams, messages: Messages, sets: Items, key_of: Positions, keys: int) -> list[int]:
+    """Return when the first set of each key was received, ms."""
+    at = np.zeros(keys, np.int64)
+    at[key_of[::-1]] = np.arange(len(key_of))[::-1]
+    received: list[int] = block.time_received[messages.datagram[sets.owner[at]]].tolist()
+    return received
+
+
+def _by_history(history: list[Entry], starts: Positions, exported: Positions, numbers: list[int]) -> Positions:
+    """Return the layout's number of each set of one key, by where it stands and when it was exported."""
+    since = np.searchsorted([entry.at for entry in history], starts) - 1
+    defined = np.array([entry.known.exported if entry.replaces and entry.known else 0 for entry in history])
+    late = (exported < defined[since]) & (since > 0)
+    return np.array(numbers)[since - late]
+
+
+def _too_many(block: Datagrams, messages: Messages, sets: Items, layout_of: Positions, limits: Limits) -> Positions:
+    """Return the sets beyond the number of different layouts that their datagram may ask for: work by the layout is
+    what a small datagram could ask for most of."""
+    datagram = messages.datagram[sets.owner]
+    most = limits.layouts + block.lengths // limits.octets_per_layout
+    crowded = np.flatnonzero((np.bincount(datagram, minlength=block.count) > most)[datagram] & (layout_of >= 0))
+    if not len(crowded):
+        return crowded
+    pairs = datagram[crowded] << 32 | layout_of[crowded]
+    distinct, seen, pair_of = np.unique(pairs, return_index=True, return_inverse=True)
+    order = np.lexsort((seen, distinct >> 32))
+    owner = (distinct >> 32)[order]
+    rank = np.empty(len(order), np.int64)
+    rank[order] = np.arange(len(order)) - np.searchsorted(owner, owner)
+    refused: Positions = crowded[(rank >= most[distinct >> 32])[pair_of]]
+    return refused

@@ -14,9 +14,6 @@ import numpy.typing as npt
 from decoders.faults import Fault
 from schema.batch import Array, Flows
 
-TCP_SESSIONS = 1 << 16
-"""Sessions from here on are TCP connections; below are UDP source ports, 0 where the port is no part of the scope."""
-
 
 @dataclass(frozen=True, slots=True)
 class Senders:
@@ -44,8 +41,8 @@ class Datagrams:
 
     `data` is uint8; payload i is `data[offsets[i]:offsets[i] + lengths[i]]`, offsets increasing. `exporters` is uint8
     (n, 16), the senders' addresses, IPv4 mapped. `time_received` is int64 ms. `ports` is int64, the senders' ports, 0
-    where not known; `sessions` is int64, 0 for UDP, for TCP a number above TCP_SESSIONS that no other connection has.
-    `entries` is int64, each sender's entry in `senders`.
+    where not known; `sessions` is int64, 0 for UDP, for TCP a number that no other connection has, from
+    `stream.TCP_SESSIONS` on. `entries` is int64, each sender's entry in `senders`.
     """
 
     data: npt.NDArray[np.uint8]
@@ -65,7 +62,7 @@ class Datagrams:
 
     @property
     def scopes(self) -> npt.NDArray[np.int64]:
-        """What of the transport session a template belongs to beside the address, int64 (n,); see TCP_SESSIONS."""
+        """What of the transport session a template belongs to beside the address, int64 (n,): `Stream.scope`."""
         by_port = self.senders.by_port
         if not by_port.any():
             return self.sessions
@@ -165,7 +162,8 @@ class Decoded:
     """What a block held.
 
     `flows` are the flows. `origins` says where they come from, in the order of the rows: offsets in the block's buffer
-    of sets or samples, and how many rows each gave; `origin` tells it row by row. `faults` counts what could not be
+    of sets or samples (below zero where they waited since earlier blocks), and how many rows each gave; `origin` tells
+    it row by row. `faults` counts what could not be
     decoded, in the units of `decoders.faults`. `datagrams` were received, of which `datagrams_bad` ended in a fault of
     the unit datagram. `octets` add up to those received. `broken_sessions` are TCP sessions that broke the rules and
     are to be closed (RFC 7011 section 8.1). The rest are counts for `flowkeep decode --stats`.
@@ -180,10 +178,14 @@ class Decoded:
     templates: int = 0
     option_records: int = 0
     counter_samples: int = 0
-    sequence_gaps: int = 0
     sequence: list[SequenceNews] = field(default_factory=list)
     names: list[Name] = field(default_factory=list)
     broken_sessions: set[int] = field(default_factory=set)
+
+    @property
+    def sequence_gaps(self) -> int:
+        """Places where messages were lost for good, by their numbers."""
+        return sum(news.gaps for news in self.sequence)
 
     @property
     def origin(self) -> Array:

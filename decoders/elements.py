@@ -28,6 +28,8 @@ class Read(Enum):
     UPTIME = "milliseconds of the exporter's uptime"
     TYPE_AND_CODE = "ICMP type << 8 | code"
     LABEL = "MPLS label stack entry without TTL (3 octets)"
+    STATUS = "forwardingStatus of 1, 2 or 4 octets"
+    APPLICATION = "application id: classification engine, then selector (RFC 6759 section 4)"
 
 
 class Element(NamedTuple):
@@ -91,9 +93,20 @@ ELEMENTS: dict[tuple[int, int], Element] = {
     (0, 177): Element("icmp_code", Read.UINT, 2),
     (0, 179): Element("icmp_code", Read.UINT, 3),
     (0, 61): Element("flow_direction", Read.UINT),
-    (0, 89): Element("forwarding_status", Read.UINT),
+    (0, 89): Element("forwarding_status", Read.STATUS),
+    (0, 35): Element("sampling_mode", Read.UINT),
+    (0, 95): Element("application", Read.APPLICATION),
+    (0, 136): Element("flow_end_reason", Read.UINT),
+    (0, 234): Element("in_vrf", Read.UINT),
+    (0, 235): Element("out_vrf", Read.UINT),
+    (0, 312): Element("frame_length", Read.UINT),
+    (0, 351): Element("layer2_segment_id", Read.UINT),
     (0, 233): Element("firewall_event", Read.UINT),
     (0, 40005): Element("firewall_event", Read.UINT, 1),
+    (0, 33002): Element("firewall_event_code", Read.UINT),
+    (0, 230): Element("nat_event", Read.UINT),
+    (0, 361): Element("nat_port_start", Read.UINT),
+    (0, 362): Element("nat_port_end", Read.UINT),
     (0, 225): Element("post_nat_src_addr", Read.ADDRESS4),
     (0, 281): Element("post_nat_src_addr", Read.ADDRESS6, 1),
     (0, 40001): Element("post_nat_src_addr", Read.ADDRESS4, 2),
@@ -111,6 +124,9 @@ ELEMENTS: dict[tuple[int, int], Element] = {
     (0, 158): Element("flow_start", Read.BEFORE_EXPORT, 4),
     (0, 22): Element("flow_start", Read.UPTIME, 5),
     (0, 323): Element("flow_start", Read.MILLISECONDS, 6),
+    (0, 324): Element("flow_start", Read.NTP, 7),
+    (0, 325): Element("flow_start", Read.NTP, 8),
+    (0, 322): Element("flow_start", Read.SECONDS, 9),
     (0, 153): Element("flow_end", Read.MILLISECONDS),
     (0, 155): Element("flow_end", Read.NTP, 1),
     (0, 157): Element("flow_end", Read.NTP, 2),
@@ -119,11 +135,53 @@ ELEMENTS: dict[tuple[int, int], Element] = {
     (0, 21): Element("flow_end", Read.UPTIME, 5),
 } | {(0, 70 + depth): Element("mpls_labels", Read.LABEL, depth) for depth in range(10)}
 
-SAMPLER_IDS = (48, 302)
+ALSO: dict[tuple[int, int], Element] = {
+    (0, 85): Element("bytes_total", Read.UINT),
+    (0, 86): Element("packets_total", Read.UINT),
+    (0, 323): Element("flow_end", Read.MILLISECONDS, 6),
+    (0, 324): Element("flow_end", Read.NTP, 7),
+    (0, 325): Element("flow_end", Read.NTP, 8),
+    (0, 322): Element("flow_end", Read.SECONDS, 9),
+}
+"""A second column that an element fills: totals are kept as such too, and an event is over when it is observed."""
+
+INITIATOR = frozenset({231, 298})
+RESPONDER = {(0, 232): Element("bytes", Read.UINT), (0, 299): Element("packets", Read.UINT)}
+"""initiatorOctets and -Packets; responderOctets and -Packets beside them are the counters of the reverse flow."""
+
+TEXTS = {(0, 371): "user_name", (0, 40000): "user_name", (0, 56702): "user_name"}
+"""Elements that fill columns of strings: userName, and those of Cisco's ASA and of Palo Alto Networks."""
+
+SEGMENTS = ((0, 497), (0, 495))
+"""srhSegmentIPv6ListSection, or else srhActiveSegmentIPv6 (RFC 9487)."""
+
+SECTIONS = {(0, 313): 11, (0, 315): 1, (0, 104): 1}
+"""ipHeaderPacketSection, dataLinkFrameSection, layer2packetSectionData -> the sFlow header protocol they begin with;
+11 is IPv4, and IPv6 where the first octet says so."""
+
+SAMPLER_IDS = ((0, 48), (0, 302))
 """samplerId and selectorId: in a record they name the sampler that took it; in options data, whose rate is told."""
 
-RATE_ELEMENTS = frozenset({34, 50, 305, 306, 309, 310})
+RATE_ELEMENTS = (34, 50, 305, 306, 309, 310)
 """samplingInterval, samplerRandomInterval, samplingPacketInterval and -Space, samplingSize and -Population."""
+
+FLOW_ID, DURATION_MS, DURATION_US, PORTS_IN_BLOCK = (0, 148), (0, 161), (0, 162), (0, 364)
+FRAME_TYPE, SECTION_OCTETS, START = (0, 408), (0, 410), (0, 160)
+EXPORTERS = ((0, 130), (0, 131))
+INTERFACES = ((SCOPE_ENTERPRISE, 2), (0, 10), (0, 14), (0, 252), (0, 253))
+TEMPLATES = ((SCOPE_ENTERPRISE, 5), (0, 145))
+VRFS = ((0, 234), (0, 235))
+APPLICATION = (0, 95)
+
+NAMED = frozenset(
+    {FLOW_ID, DURATION_MS, DURATION_US, PORTS_IN_BLOCK, FRAME_TYPE, SECTION_OCTETS, START, APPLICATION}
+    | {(0, id_) for id_ in RATE_ELEMENTS} | {*SAMPLER_IDS, *EXPORTERS, *INTERFACES, *TEMPLATES, *VRFS}
+    | {(0, id_) for id_ in (82, 83, 84, 94, 96, 233, 236, 335)}
+)  # fmt: skip
+"""Elements that are looked up by themselves: in records for how to read the others, in options data for what it tells.
+
+82 interfaceName, 83 interfaceDescription, 84 samplerName, 94 applicationDescription, 96 applicationName, 233
+firewallEvent, 236 VRFname, 335 selectorName."""
 
 NETFLOW5_FIELDS: tuple[tuple[int, int], ...] = (
     (8, 4), (12, 4), (15, 4), (10, 2), (14, 2), (2, 4), (1, 4), (22, 4), (21, 4), (7, 2), (11, 2), (210, 1), (6, 1),

@@ -22,6 +22,9 @@ class Fault(StrEnum):
     TEMPLATE_MALFORMED = "template_malformed"
     TEMPLATE_EMPTY = "template_empty"
     TEMPLATE_LIMIT = "template_limit"
+    TEMPLATE_CONFLICT = "template_conflict"
+    WORK_LIMIT = "work_limit"
+    SESSION_BROKEN = "session_broken"
     RECORD_LENGTH = "record_length"
     SAMPLE_LENGTH = "sample_length"
     SAMPLE_UNKNOWN = "sample_unknown"
@@ -50,10 +53,14 @@ DOCS: dict[Fault, tuple[str, str]] = {
     Fault.SET_LENGTH: ("set", "a set length below 4 or past the message's end; the sets before it are kept"),
     Fault.SET_TOO_SHORT: ("set", "a data set with no room for one record of its template"),
     Fault.SET_RESERVED: ("set", "a set id that is reserved (below 256 and no template set)"),
-    Fault.TEMPLATE_MISSING: ("set", "a data set whose template has not arrived"),
+    Fault.TEMPLATE_MISSING: ("set", "a data set whose template did not come in time, or that had no room"),
     Fault.TEMPLATE_MALFORMED: ("set", "a template set that ends inside a template, or an id below 256"),
     Fault.TEMPLATE_EMPTY: ("set", "a data set whose template has records of no length"),
-    Fault.TEMPLATE_LIMIT: ("template", "more templates or fields than `decoders.limits` keeps for one exporter"),
+    Fault.TEMPLATE_LIMIT: ("template", "forgotten, as the one used longest ago: there are more templates or fields than "
+                           "`decoders.limits` keeps"),
+    Fault.TEMPLATE_CONFLICT: ("template", "over TCP, another definition for a template that was not withdrawn"),
+    Fault.WORK_LIMIT: ("set", "a data set beyond the number of different templates that one datagram may use"),
+    Fault.SESSION_BROKEN: ("datagram", "an IPFIX message of a TCP session that broke the rules and is being closed"),
     Fault.RECORD_LENGTH: ("set", "a variable-length field that runs past the end of its set; the records before it "
                           "are kept"),
     Fault.SAMPLE_LENGTH: ("sample", "an sFlow sample or record that runs past the end of what holds it"),

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
-import numpy.typing as npt
 
+from decoders import extras
 from decoders.bind import Streams
-from decoders.block import Datagrams, Decoded
-from decoders.cursor import Items, Positions, groups
+from decoders.block import Datagrams, Octets
+from decoders.cursor import Items, Positions
 from decoders.elements import Read
 from decoders.faults import Fault
-from decoders.layout import Layout, Source
+from decoders.layout import Layout
+from decoders.limits import Limits
 from decoders.messages import Messages
-from decoders.reads import Clocks, absent, read, uint
+from decoders.reads import NO_CLOCKS, Clocks, absent, read
 from decoders.records import FixedRecords, Records, VariableRecords
-from decoders.sampling import Table, rates_in_records
 from decoders.sink import Sink
 from decoders.state import State
-from decoders.stream import Stream
 from schema.batch import Array
 from schema.columns import BY_NAME
 
+_LONG_AGO = 1 << 48
 _CHUNK = 8192
 """Records read at a time: all their columns are taken while they are in the processor's cache."""
 
@@ -34,25 +35,28 @@ _TYPES[[5, 9, 10]] = 1, 2, 3  # codes of schema.columns.FLOW_TYPES by version
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a block's records are read against."""
+    """What a block's records are read against; those of a block of `waited` sets came before all others."""
 
     block: Datagrams
     messages: Messages
     streams: Streams
     state: State
+    waited: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Rows that one layout gives: `message` and `start`, int64 (sets,), of the sets they come from, `counts` from each.
+    """Rows that one layout gives: `message`, `start` and `tag`, int64 (sets,), of the sets, `counts` of rows from each.
 
     `mirrored` holds ready columns where the rows are the reverse flows of records (RFC 5103).
     """
 
+    context: Context
     layout: Layout
     records: Records
     message: Positions
     start: Positions
+    tag: Positions
     counts: Positions
     mirrored: dict[str, Array] | None = None
 
@@ -61,78 +65,126 @@ class Part:
         """Number of rows."""
         return int(self.counts.sum())
 
+    @property
+    def origin(self) -> Positions:
+        """Where each set stands in the order on the wire: see `Decoded.origins`."""
+        return self.start - _LONG_AGO if self.context.waited else self.start
 
-def parts_of(context: Context, sets: Items, layout: Layout, out: Decoded) -> list[Part]:
-    """Find the records of all sets of one layout; reverse flows make a part of their own."""
+
+@dataclass(slots=True)
+class Located:
+    """The records of all data sets, flows and options apart, and what of the sets gave none."""
+
+    flows: list[Part] = field(default_factory=list)
+    options: list[Part] = field(default_factory=list)
+    faults: Counter[Fault] = field(default_factory=Counter)
+    octets: Counter[Octets] = field(default_factory=Counter)
+
+
+def locate(context: Context, bound: Sequence[tuple[Layout, Items]]) -> Located:
+    """Find the records of the sets of each layout."""
+    located = Located()
+    for layout, sets in bound:
+        part = _part(context, layout, sets, located)
+        if part:
+            (located.options if layout.template.options else located.flows).append(part)
+    return located
+
+
+def _part(context: Context, layout: Layout, sets: Items, located: Located) -> Part | None:
+    lengths = sets.end - sets.start
     if not layout.length:
-        out.faults[Fault.TEMPLATE_EMPTY] += len(sets.start)
-        return []
-    room = sets.end - sets.start >= layout.length
-    out.faults[Fault.SET_TOO_SHORT] += int(np.count_nonzero(~room))
-    sets = sets.where(room)
-    if not len(sets.start):
-        return []
-    sets = sets.where(np.argsort(sets.end - sets.start, kind="stable"))  # runs of one length are gathered faster
+        located.faults[Fault.TEMPLATE_EMPTY] += len(lengths)
+        located.octets[Octets.FAULTY] += int(lengths.sum())
+        return None
+    room = lengths >= layout.length
+    if not room.all():
+        located.faults[Fault.SET_TOO_SHORT] += int(np.count_nonzero(~room))
+        located.octets[Octets.FAULTY] += int(lengths[~room].sum())
+        sets, lengths = sets.where(room), lengths[room]
+        if not len(lengths):
+            return None
+    if len(lengths) > 1:
+        sets = sets.where(np.argsort(lengths, kind="stable"))  # runs of one length are gathered faster
     records: Records
     if layout.gaps:
         variable = VariableRecords(context.block.data, sets.start, sets.end, layout)
-        out.faults[Fault.RECORD_LENGTH] += variable.broken
+        located.faults[Fault.RECORD_LENGTH] += variable.broken
         records = variable
     else:
         records = FixedRecords(context.block.data, sets.start, sets.end, layout)
-    part = Part(layout, records, sets.owner, sets.start, records.counts)
-    return [part, _reverse(context, part, layout.reverse)] if layout.reverse and part.rows else [part]
+    kind = Octets.OPTIONS if layout.template.options else Octets.FLOWS
+    located.octets[kind] += int(lengths.sum()) - records.padding - records.faulty
+    located.octets[Octets.PADDING] += records.padding
+    located.octets[Octets.FAULTY] += records.faulty
+    return Part(context, layout, records, sets.owner, sets.start, sets.tag, records.counts)
 
 
-def _reverse(context: Context, part: Part, layout: Layout) -> Part:
+def with_reverse(parts: list[Part], limits: Limits) -> list[Part]:
+    """Return the parts, and for layouts that tell of two directions the reverse flows too."""
+    found: list[Part] = []
+    for part in parts:
+        found.append(part)
+        if part.layout.reverse and part.rows:
+            found.append(_reverse(part, part.layout.reverse, limits))
+    return found
+
+
+def _reverse(part: Part, layout: Layout, limits: Limits) -> Part:
     """Return the reverse flows among a part's records: those whose reverse counters are not all zero."""
     sink = Sink(part.rows)
-    _fill(context, Part(layout, part.records, part.message, part.start, part.counts), sink, slice(0, part.rows))
+    _fill(replace(part, layout=layout), sink, slice(0, part.rows), limits)
     counters = [sink.arrays[name] for name in ("bytes", "packets") if name in sink.arrays]
     kept = np.any([counter > 0 for counter in counters], axis=0)
     set_of_row = np.repeat(np.arange(len(part.counts)), part.counts)[kept]
-    mirrored = {name: values[kept] for name, values in sink.arrays.items()}
-    return Part(
-        layout, part.records, part.message, part.start, np.bincount(set_of_row, minlength=len(part.counts)), mirrored
+    counts = np.bincount(set_of_row, minlength=len(part.counts))
+    return replace(
+        part, layout=layout, counts=counts, mirrored={name: values[kept] for name, values in sink.arrays.items()}
     )
 
 
-def write(context: Context, parts: list[Part], sink: Sink) -> None:
+def write(parts: list[Part], sink: Sink, limits: Limits) -> None:
     """Write the rows of all parts into the first rows of `sink`, part after part, with what their messages say."""
     at = 0
+    by_context: list[tuple[Context, int, list[Part]]] = []
     for part in parts:
         where = slice(at, at + part.rows)
         if part.mirrored is None:
-            _fill(context, part, sink, where)
+            _fill(part, sink, where, limits)
         else:
             for name, values in part.mirrored.items():
                 sink.slot(name, where)[:] = values
+        if not by_context or by_context[-1][0] is not part.context:
+            by_context.append((part.context, at, []))
+        by_context[-1][2].append(part)
         at = where.stop
-    if not at:
-        return
+    for context, first, of_context in by_context:
+        _write_origin(context, of_context, sink, first)
+    extras.name_exporters(parts, sink)
+
+
+def _write_origin(context: Context, parts: list[Part], sink: Sink, first: int) -> None:
+    """Write what messages and datagrams say of the rows of `parts`, which begin at row `first`."""
     message = np.concatenate([part.message for part in parts])
     counts = np.concatenate([part.counts for part in parts])
     datagram = context.messages.datagram[message]
-    where = slice(0, at)
+    where = slice(first, first + int(counts.sum()))
     sink.slot("time_received", where)[:] = np.repeat(context.block.time_received[datagram], counts)
     words = sink.slot("exporter", where).view(np.uint64)
     for half, values in enumerate(np.ascontiguousarray(context.block.exporters[datagram]).view(np.uint64).T):
         words[:, half] = np.repeat(values, counts)
+    sink.slot("exporter_port", where)[:] = np.repeat(context.block.ports[datagram].astype(np.uint16), counts)
     sink.slot("observation_domain", where)[:] = np.repeat(context.messages.domain[message].astype(np.uint32), counts)
     sink.slot("flow_type", where)[:] = np.repeat(_TYPES[context.messages.version[message]], counts)
 
 
-def _fill(context: Context, part: Part, sink: Sink, where: slice) -> None:
-    clocks = _clocks(context, part)
+def _fill(part: Part, sink: Sink, where: slice, limits: Limits) -> None:
+    clocks = _clocks(part)
     for first in range(0, part.rows, _CHUNK):
         rows = slice(first, min(first + _CHUNK, part.rows))
         there = slice(where.start + rows.start, where.start + rows.stop)
         _fill_chunk(part, clocks.of(rows), sink, rows, there)
-    for depth, source in part.layout.labels.items():
-        sink.slot("mpls_labels", where)[:, depth] = uint(part.records.octets(source))
-    rates = _rates(context, part)
-    if rates is not None:
-        sink.slot("sampling_rate", where)[:] = rates
+    extras.fill(part, sink, where, limits)
 
 
 def _fill_chunk(part: Part, clocks: Clocks, sink: Sink, rows: slice, where: slice) -> None:
@@ -148,17 +200,15 @@ def _fill_chunk(part: Part, clocks: Clocks, sink: Sink, rows: slice, where: slic
             out[gap] = other[gap]
 
 
-def _clocks(context: Context, part: Part) -> Clocks:
+def _clocks(part: Part) -> Clocks:
     """Return the exporters' clocks, record by record, where the layout has times that need them."""
     if not any(source.read in _CLOCKED for sources in part.layout.sources.values() for source in sources):
-        none = np.zeros(0)
-        return Clocks(none.astype(np.int64), none.astype(np.uint32), none.astype(np.bool_))
-    messages = context.messages
+        return NO_CLOCKS
+    messages = part.context.messages
     export, uptime = messages.export_ms[part.message], messages.uptime_ms[part.message]
     known = messages.version[part.message] != 10
     if not known.all():
-        stream = context.streams.of_message[part.message]
-        boot = _told(context, context.state.started, stream, -1)
+        boot = _started(part)
         uptime = np.where(known, uptime, export - boot)
         known |= boot >= 0
     return Clocks(
@@ -168,56 +218,9 @@ def _clocks(context: Context, part: Part) -> Clocks:
     )
 
 
-def _rates(context: Context, part: Part) -> npt.NDArray[np.uint32] | None:
-    """Return the sampling rate of each row by the order of `decoders.sampling`; None where nothing is known."""
-    samplers, keys = context.state.samplers, context.streams.all
-    stream = context.streams.of_message[part.message]
-    override = context.block.senders.override[context.block.entries[context.messages.datagram[part.message]]]
-    plain = _told(context, samplers.plain, stream, 0)
-    base = np.where(plain > 0, plain, context.messages.rate[part.message]).astype(np.uint32)
-    rates = np.repeat(base, part.counts)
-    _look_up(samplers.by_interface, part, part.layout.sources.get("in_if", ())[:1], keys, stream, rates)
-    if part.layout.rates:
-        columns = {id_: uint(part.records.octets(source)) for id_, source in part.layout.rates.items()}
-        told = rates_in_records(columns)
-        rates[told > 0] = told[told > 0]
-    _look_up(samplers.by_sampler, part, part.layout.samplers, keys, stream, rates)
-    if override.any():
-        forced = np.repeat(override, part.counts)
-        rates[forced > 0] = forced[forced > 0]
-    return rates if rates.any() else None
-
-
-def _told(context: Context, known: dict[Stream, int], stream: Positions, absent: int) -> Positions:
-    """Return what is known of each of `stream`, which index the streams; `absent` where nothing is."""
-    if not known:
-        return np.full(len(stream), absent)
-    distinct, inverse = np.unique(stream, return_inverse=True)
-    keys = context.streams.all
-    found: Positions = np.array([known.get(keys[index], absent) for index in distinct.tolist()], np.int64)[inverse]
+def _started(part: Part) -> Positions:
+    """Return when the uptime of each set's exporter began, ms since 1970; -1 where it has not told."""
+    streams, known = part.context.streams, part.context.state.started
+    distinct, inverse = np.unique(streams.of_message[part.message], return_inverse=True)
+    found: Positions = np.array([known.get(streams.all[index], -1) for index in distinct.tolist()], np.int64)[inverse]
     return found
-
-
-def _look_up(
-    known: dict[Stream, Table],
-    part: Part,
-    sources: Sequence[Source],
-    keys: list[Stream],
-    stream: Positions,
-    rates: npt.NDArray[np.uint32],
-) -> None:
-    """Write the rates known for what `sources` name into `rates`, for the rows of each stream that knows any."""
-    if not sources or not known:
-        return
-    distinct, of_set = np.unique(stream, return_inverse=True)
-    tables = [known.get(keys[index]) for index in distinct.tolist()]
-    if not any(tables):
-        return
-    rows: Sequence[Positions | slice] = [slice(None)]
-    if len(tables) > 1:
-        rows = groups(np.repeat(of_set, part.counts), len(tables))
-    for source in sources:
-        ids = uint(part.records.octets(source))
-        for table, where in zip(tables, rows, strict=True):
-            if table:
-                rates[where] = table.look_up(ids[where], rates[where])

@@ -35,6 +35,10 @@ class Clocks:
         return Clocks(self.export[rows], self.uptime[rows], self.known[rows])
 
 
+NO_CLOCKS = Clocks(np.zeros(0, np.int64), np.zeros(0, np.uint32), np.zeros(0, np.bool_))
+"""For reads that need none."""
+
+
 def uint(octets: Octets) -> Array:
     """Return big-endian unsigned integers of 1 to 8 octets (reduced-size encoding, RFC 7011 section 6.2)."""
     length = octets.shape[1]
@@ -52,6 +56,10 @@ def read(octets: Octets, how: Read, clocks: Clocks, out: Array) -> None:
     match how:
         case Read.UINT | Read.LABEL | Read.MAC:
             _narrow(uint(octets), out, np.iinfo(out.dtype).max)
+        case Read.STATUS:
+            _status(octets, out)
+        case Read.APPLICATION:
+            _application(octets, out)
         case Read.ADDRESS4:
             map_v4(octets, out)
         case Read.ADDRESS6:
@@ -77,6 +85,25 @@ def _narrow(values: Array, out: Array, most: int) -> None:
     out[:] = values
     if np.iinfo(values.dtype).max > most:
         out[values > most] = 0
+
+
+def _status(octets: Octets, out: Array) -> None:
+    """Of 2 or 4 octets the last is the status (IANA 89, reduced or not); some put it into the first."""
+    np.copyto(out, np.where(octets[:, -1] == 0, octets[:, 0], octets[:, -1]))
+
+
+def _application(octets: Octets, out: Array) -> None:
+    """The engine goes on top of a selector of at most 3 octets, or else of 7; a longer field has its engine first.
+
+    In 9 octets stand the engine, an enterprise number and a selector (engine 20, RFC 6759 section 4.1): the
+    enterprise gives up its top octet.
+    """
+    length = octets.shape[1]
+    if length == 1:
+        out[:] = octets[:, 0]
+        return
+    engine, selector = octets[:, 0].astype(np.uint64), uint(octets[:, -min(length - 1, 7) :]).astype(np.uint64)
+    out[:] = engine << np.uint64(24 if length <= 4 else 56) | selector
 
 
 def _ntp(stamps: Array, out: Array) -> None:

@@ -18,13 +18,30 @@ _ALL = slice(None)
 
 
 class Records(Protocol):
-    """n records; `counts` says how many came from each set."""
+    """n records; `counts` says how many came from each set.
+
+    Of the sets' octets, `padding` are too few for a record, and `faulty` are those of a record that leaves its set.
+    """
 
     counts: Positions
+    padding: int
+    faulty: int
 
     def octets(self, source: Source, rows: slice = _ALL) -> npt.NDArray[np.uint8]:
         """Return the source's octets in the records `rows`, uint8 of shape (n, length)."""
         ...
+
+    def spans(self, source: Source) -> tuple[Data, Positions, Positions]:
+        """Return where the source's octets lie: a buffer, and in it each record's start and length, int64 (n,)."""
+        ...
+
+
+def leading(records: Records, source: Source, most: int) -> npt.NDArray[np.uint8]:
+    """Return the first octets of a field in all records, uint8 (n, width), zeros behind them; at most `most`."""
+    data, starts, lengths = records.spans(source)
+    width = min(int(lengths.max(initial=1)), most)
+    inside = np.arange(width) < lengths[:, None]
+    return np.where(inside, data[np.where(inside, starts[:, None] + np.arange(width), 0)], np.uint8(0))
 
 
 class FixedRecords:
@@ -32,6 +49,8 @@ class FixedRecords:
 
     def __init__(self, data: Data, starts: Positions, ends: Positions, layout: Layout) -> None:
         self.counts = (ends - starts) // layout.length
+        self.padding = int((ends - starts).sum()) - int(self.counts.sum()) * layout.length
+        self.faulty = 0
         self._places = layout.places
         self._rows = gather(data, starts, starts + self.counts * layout.length).reshape(-1, layout.length)
 
@@ -39,6 +58,12 @@ class FixedRecords:
         """Return the source's octets in the records `rows`, a view of shape (n, length)."""
         at = self._places[source.field][1] + source.skip
         return self._rows[rows, at : at + source.length]
+
+    def spans(self, source: Source) -> tuple[Data, Positions, Positions]:
+        """Return where the source's octets lie in the joined records."""
+        count, length = self._rows.shape
+        at = self._places[source.field][1] + source.skip
+        return self._rows.reshape(-1), np.arange(count) * length + at, np.full(count, source.length)
 
 
 class VariableRecords:
@@ -50,21 +75,27 @@ class VariableRecords:
 
     def __init__(self, data: Data, starts: Positions, ends: Positions, layout: Layout) -> None:
         self._data, self._layout = data, layout
-        self.broken = 0
+        self.broken = self.padding = self.faulty = 0
         width = len(layout.gaps)
         found: list[tuple[Positions, Positions, Positions]] = []
         active, at = np.arange(len(starts)), starts
         while len(active) >= _NARROW:
             anchors, lengths, stop = _step(data, at, layout)
-            whole = stop <= ends[active]
+            rest = ends[active] - stop
+            whole = rest >= 0
             self.broken += int(np.count_nonzero(~whole))
+            self.faulty += int((ends[active] - at)[~whole].sum())
             found.append((active[whole], anchors[whole], lengths[whole]))
-            go = whole & (ends[active] - stop >= layout.length)
+            go = rest >= layout.length
+            self.padding += int(rest[whole & ~go].sum())
             active, at = active[go], stop[go]
         view = data.data
         for owner, position in zip(active.tolist(), at.tolist(), strict=True):
-            rows, whole_set = _walk(view, position, int(ends[owner]), layout)
+            rows, stopped, whole_set = _walk(view, position, int(ends[owner]), layout)
+            rest_of_set = int(ends[owner]) - stopped
             self.broken += not whole_set
+            self.padding += rest_of_set if whole_set else 0
+            self.faulty += 0 if whole_set else rest_of_set
             table = np.array(rows, np.int64).reshape(len(rows), 2 * width + 1)
             found.append((np.full(len(rows), owner), table[:, : width + 1], table[:, width + 1 :]))
         owners, anchors, lengths = (np.concatenate(parts) for parts in zip(*found, strict=True))
@@ -87,6 +118,15 @@ class VariableRecords:
         inside = (np.arange(width, 0, -1) <= length) & fits
         return np.where(inside, self._data[np.where(inside, at, 0)], np.uint8(0))
 
+    def spans(self, source: Source) -> tuple[Data, Positions, Positions]:
+        """Return where the source's octets lie in the block."""
+        anchor, offset = self._layout.places[source.field]
+        if source.length != VARIABLE:
+            starts = self._anchors[:, anchor] + offset + source.skip
+            return self._data, starts, np.full(len(starts), source.length)
+        length = self._lengths[:, anchor - 1]
+        return self._data, self._anchors[:, anchor] - length, length
+
 
 def _step(data: Data, at: Positions, layout: Layout) -> tuple[Positions, Positions, Positions]:
     """Find the record at each position: its anchors (n, fields + 1), its field lengths (n, fields) and its end.
@@ -108,20 +148,22 @@ def _step(data: Data, at: Positions, layout: Layout) -> tuple[Positions, Positio
     return np.stack(anchors, axis=1), np.stack(lengths, axis=1), at + layout.tail
 
 
-def _walk(view: memoryview, at: int, end: int, layout: Layout) -> tuple[list[list[int]], bool]:
-    """Find the records of one set, each as anchors and then lengths; False where the last one leaves the set."""
+def _walk(view: memoryview, at: int, end: int, layout: Layout) -> tuple[list[list[int]], int, bool]:
+    """Find the records of one set, each as anchors and then lengths, and where the last whole one ends; False where
+    another leaves the set."""
     rows: list[list[int]] = []
+    stopped = at
     while end - at >= layout.length:
         anchors, lengths = [at], []
         for gap in layout.gaps:
             at += gap
             if at >= end:
-                return rows, False
+                return rows, stopped, False
             length = view[at]
             at += 1
             if length == 255:
                 if end - at < 2:
-                    return rows, False
+                    return rows, stopped, False
                 length = view[at] << 8 | view[at + 1]
                 at += 2
             at += length
@@ -129,6 +171,7 @@ def _walk(view: memoryview, at: int, end: int, layout: Layout) -> tuple[list[lis
             lengths.append(length)
         at += layout.tail
         if at > end:
-            return rows, False
+            return rows, stopped, False
         rows.append(anchors + lengths)
-    return rows, True
+        stopped = at
+    return rows, stopped, True

@@ -1,13 +1,15 @@
-"""Sampling rates: what options data, records and v5 headers say, and which of them holds for a flow.
+"""Sampling rates: what options data and records say, by stream and by what they are told for.
 
-In order: the operator's override, the sampler that the record names, the record's own figures, the input interface's
-rate, the rate of the exporter's domain. Nothing known is 0, which is not 1.
+Which of them holds for a flow, in order: the operator's override, the sampler that the record names, the record's own
+figures, the rate told for its input interface or its template (scope), the rate told for the whole domain or in the
+NetFlow v5 header (plain), the operator's default. Nothing known is 0, which is not 1. `decoders.rates` applies it.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from enum import Enum
 
 import numpy as np
 import numpy.typing as npt
@@ -21,11 +23,20 @@ _FEW = 4
 Rates = npt.NDArray[np.uint32]
 
 
-class Table:
-    """Sampling rates by the id of a sampler or an interface."""
+class By(Enum):
+    """What a rate was told for."""
 
-    def __init__(self, rates: Iterable[tuple[int, int]] = ()) -> None:
-        self._rates = dict(rates)
+    SAMPLER = "by_sampler"
+    INTERFACE = "by_interface"
+    TEMPLATE = "by_template"
+    STREAM = "plain"
+
+
+class Table:
+    """Sampling rates by the id of a sampler, an interface or a template; each with the options template that told."""
+
+    def __init__(self, rates: Iterable[tuple[int, int, int]] = ()) -> None:
+        self._rates = {id_: (rate, teller) for id_, rate, teller in rates}
         self._sorted: tuple[npt.NDArray[np.uint64], Rates] | None = None
 
     def __len__(self) -> int:
@@ -33,70 +44,96 @@ class Table:
 
     def get(self, id_: int) -> int | None:
         """Return the rate of an id, None where it is unknown."""
-        return self._rates.get(id_)
+        found = self._rates.get(id_)
+        return found and found[0]
 
-    def put(self, id_: int, rate: int) -> None:
+    def put(self, id_: int, rate: int, teller: int) -> None:
         """Keep the rate of an id."""
-        self._rates[id_] = rate
+        self._rates[id_] = rate, teller
         self._sorted = None
 
-    def items(self) -> list[tuple[int, int]]:
-        """Return all (id, rate)."""
-        return list(self._rates.items())
+    def forget(self, teller: int) -> int:
+        """Forget what one options template told; return how many rates that were."""
+        kept = {id_: told for id_, told in self._rates.items() if told[1] != teller}
+        gone = len(self._rates) - len(kept)
+        self._rates, self._sorted = kept, None
+        return gone
 
-    def look_up(self, ids: Array, rates: Rates) -> Rates:
-        """Return `rates` with the known rate of each id in its place; where the id is unknown, what stood there."""
+    def items(self) -> list[tuple[int, int, int]]:
+        """Return all (id, rate, teller)."""
+        return [(id_, *told) for id_, told in self._rates.items()]
+
+    def look_up(self, ids: Array) -> Rates:
+        """Return the known rate of each id, 0 where it is unknown."""
         if len(self) <= _FEW:
-            for id_, rate in self._rates.items():
-                rates = np.where(ids == np.uint64(id_), np.uint32(rate), rates)
+            rates = np.zeros(len(ids), np.uint32)
+            for id_, (rate, _) in self._rates.items():
+                rates[ids == np.uint64(id_)] = rate
             return rates
         if self._sorted is None:
             pairs = sorted(self._rates.items())
-            keys, values = [id_ for id_, _ in pairs], [rate for _, rate in pairs]
+            keys, values = [id_ for id_, _ in pairs], [rate for _, (rate, _) in pairs]
             self._sorted = np.array(keys, np.uint64), np.array(values, np.uint32)
         known, told = self._sorted
         at = np.minimum(np.searchsorted(known, ids.astype(np.uint64)), len(known) - 1)
-        return np.where(known[at] == ids, told[at], rates)
+        return np.where(known[at] == ids, told[at], np.uint32(0))
+
+
+Tables = dict[Stream, Table]
 
 
 class Samplers:
-    """What options data told: rates by stream, by sampler id and by interface; `revision` grows with every change."""
+    """What options data told: tables of rates by stream, for each kind of thing that rates are told for.
+
+    In `tables[By.STREAM]` the only id is 0. `revision` grows with every change.
+    """
 
     def __init__(self) -> None:
-        self.plain: dict[Stream, int] = {}
-        self.by_sampler: dict[Stream, Table] = {}
-        self.by_interface: dict[Stream, Table] = {}
+        self.tables: dict[By, Tables] = {by: {} for by in By}
         self.per_exporter: Counter[bytes] = Counter()
         self.revision = 0
 
-    def learn(self, stream: Stream, rate: int, sampler: int | None, interface: int | None, most: int) -> None:
-        """Keep a rate; beyond `most` rates of one exporter, new ones are not kept."""
-        tables, id_ = (self.by_interface, interface) if sampler is None else (self.by_sampler, sampler)
-        known = self.plain.get(stream) if id_ is None else tables.get(stream, Table()).get(id_)
+    def learn(self, stream: Stream, by: By, id_: int, rate: int, teller: int, most: int) -> None:
+        """Keep a rate that options template `teller` told; beyond `most` of one exporter, new ones are not kept."""
+        tables = self.tables[by]
+        known = tables.get(stream, _NONE).get(id_)
         if known == rate or (known is None and self.per_exporter[stream.exporter] >= most):
             return
-        if id_ is None:
-            self.plain[stream] = rate
-        else:
-            tables.setdefault(stream, Table()).put(id_, rate)
+        tables.setdefault(stream, Table()).put(id_, rate, teller)
         self.per_exporter[stream.exporter] += known is None
         self.revision += 1
 
+    def plain(self, stream: Stream) -> int:
+        """Return the rate told for a whole stream, 0 where none is."""
+        return self.tables[By.STREAM].get(stream, _NONE).get(0) or 0
 
-def rate_of(figures: Mapping[int, int]) -> int:
-    """Return one-of-how-many from elements 34, 50, 305 and 306, 309 and 310 (RFC 5477 section 8); 0 if none."""
-    for id_ in (34, 50):
-        if figures.get(id_):
-            return figures[id_]
-    if figures.get(305):
-        return (figures[305] + figures.get(306, 0)) // figures[305]
-    if figures.get(309):
-        return figures.get(310, 0) // figures[309]
-    return 0
+    def forget(self, stream: Stream, teller: int | None = None) -> None:
+        """Forget what a stream told, or what one of its options templates did."""
+        for tables in self.tables.values():
+            table = tables.get(stream)
+            if table is None:
+                continue
+            gone = len(table) if teller is None else table.forget(teller)
+            if teller is None or not len(table):
+                del tables[stream]
+            self.per_exporter[stream.exporter] -= gone
+            self.revision += gone > 0
+        if not self.per_exporter[stream.exporter]:
+            del self.per_exporter[stream.exporter]
+
+    def streams(self) -> set[Stream]:
+        """Return the streams of which any rate is known."""
+        return {stream for tables in self.tables.values() for stream in tables}
+
+
+_NONE = Table()
 
 
 def rates_in_records(columns: Mapping[int, Array]) -> npt.NDArray[np.int64]:
-    """Return `rate_of` for columns of figures, by element id; int64 of the records' shape."""
+    """Return one-of-how-many from elements 34, 50, 305 and 306, 309 and 310 (RFC 5477 section 8); 0 if none.
+
+    `columns` are by element id; int64 of the records' shape.
+    """
     figures = {id_: np.minimum(values.astype(np.uint64), 2**32 - 1).astype(np.int64) for id_, values in columns.items()}
     rate = np.zeros(len(next(iter(figures.values()))), np.int64)
     for chosen, of in ((309, 310), (305, 306)):

@@ -1,57 +1,199 @@
-"""Sequence numbers: gaps in what the exporters number, in each protocol's own unit.
+"""Sequence numbers: what of each exporter's messages was lost, late or double, in the protocol's own unit.
 
-NetFlow v5 counts flows, v9 export packets, IPFIX data records, sFlow datagrams.
+NetFlow v5 counts flows, v9 export packets (RFC 3954 section 5.1), IPFIX data records (RFC 7011 section 3.1), sFlow
+datagrams. Messages are joined to runs whose numbers continue; only runs are looked at one by one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from decoders.block import SequenceNews
 from decoders.cursor import Positions
+from decoders.sequence_lanes import BOOT_STEP, HOLE_AGE, MASK, Numbering, Run, Tally
 from decoders.stream import Stream
 
-_WRAP = 2**32
+
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """m messages in the order of arrival, all int64 (m,).
+
+    `stream` indexes the streams. `sequence` is the number in the header, from which on the message takes `units`, -1
+    where that is not known (IPFIX without the template). `boot` is the exporter's clock less its uptime, ms mod 2**32,
+    -1 where the protocol has no uptime.
+    """
+
+    stream: Positions
+    sequence: Positions
+    units: Positions
+    boot: Positions
 
 
 class Sequences:
-    """The number that each stream is expected to send next; a stream is what its key says."""
+    """The numbering of every stream, the one heard last at the end, and what it told since it was asked."""
 
     def __init__(self) -> None:
-        self.expected: dict[Stream, int] = {}
+        self.numberings: dict[Stream, Numbering] = {}
+        self._unsettled: dict[Stream, Numbering] = {}
+        self._tallies: dict[Stream, Tally] = {}
+        self._settled = self._due = 0
 
-    def gaps(
-        self,
-        streams: Sequence[Stream],
-        stream_of: Positions,
-        sequence: Positions,
-        step: Positions,
-        countable: npt.NDArray[np.bool_],
-        most: int,
-    ) -> int:
-        """Follow messages in order of arrival and return how many began past the number expected.
+    def follow(self, streams: Sequence[Stream], numbered: Numbered, now: int, most: int) -> list[tuple[int, int]]:
+        """Account for a block's messages, and settle what is too old at `now` (ms).
 
-        `stream_of` indexes `streams`; a message takes `step` numbers from `sequence` on. After one that is not
-        `countable` (records without a template) the stream's next number is unknown. Of more than `most` streams, those
-        heard longest ago are forgotten.
+        Return restarts: (index of the stream, index of the message from which on the exporter is another run of
+        itself), so that what it told before is discarded. Of more than `most` streams, those heard longest ago are
+        forgotten.
         """
-        if not len(stream_of):
-            return 0
-        order = np.argsort(stream_of, kind="stable")
-        stream, number, after = stream_of[order], sequence[order], (sequence + step)[order] % _WRAP
-        known = countable[order]
-        expected = np.empty_like(number)
-        expected[1:] = np.where(known[:-1], after[:-1], -1)
-        first = np.flatnonzero(np.diff(stream, prepend=-1))
-        last = np.append(first[1:], len(stream)) - 1
-        expected[first] = [self.expected.get(streams[index], -1) for index in stream[first].tolist()]
-        for index, at in zip(stream[last].tolist(), last.tolist(), strict=True):
-            self.expected.pop(streams[index], None)  # so that it stands last, as the one heard last
-            self.expected[streams[index]] = int(after[at]) if known[at] else -1
-        for key in list(islice(self.expected, max(len(self.expected) - most, 0))):
-            del self.expected[key]
-        ahead = (number - expected) % _WRAP
-        return int(np.count_nonzero((expected >= 0) & (ahead > 0) & (ahead < _WRAP // 2)))
+        restarts: list[tuple[int, int]] = []
+        tally = Tally()
+        runs = _Runs(numbered, len(streams))
+        for index, of_stream in runs:
+            stream = streams[index]
+            numbering = self.numberings.pop(stream, None) or Numbering(stream.version)
+            self.numberings[stream] = numbering  # so that it stands last, as the one heard last
+            tally = self._tallies.get(stream) or (Tally() if tally else tally)
+            for run in of_stream:
+                if numbering.hear(run, now, tally, runs.beyond):
+                    restarts.append((index, int(runs.order[run.first])))
+            self._note(stream, numbering, tally)
+        for stream in list(islice(self.numberings, max(len(self.numberings) - most, 0))):
+            self._forget(stream)
+        self._due = min(self._due, now + HOLE_AGE)
+        self.settle(now)
+        return restarts
+
+    def settle(self, now: int | None = None) -> None:
+        """What is missing for too long at `now` (ms) is lost for good; without `now`, all that is missing."""
+        if now is not None and self._settled <= now <= self._due:
+            return
+        for stream, numbering in list(self._unsettled.items()):
+            tally = self._tallies.get(stream) or Tally()
+            numbering.settle(now, tally)
+            self._note(stream, numbering, tally)
+        if now is not None:
+            self._settled = now
+            self._due = min((each.due for each in self._unsettled.values()), default=now + HOLE_AGE)
+
+    def news(self) -> list[SequenceNews]:
+        """Return what happened since the last call, for each stream where anything did; then forget it."""
+        tallies, self._tallies = self._tallies, {}
+        return [
+            SequenceNews(
+                stream.exporter,
+                stream.version,
+                stream.domain,
+                tally.lost,
+                tally.gaps,
+                tally.reordered,
+                tally.duplicates,
+                tally.resets,
+                stream in self.numberings and self.numberings[stream].shared,
+            )
+            for stream, tally in tallies.items()
+        ]
+
+    def dump(self) -> list[list[Any]]:
+        """Return where all numberings stand, but not the news, as a JSON-ready value."""
+        return [
+            [stream.exporter.hex(), *stream[1:], *numbering.dump()] for stream, numbering in self.numberings.items()
+        ]
+
+    @classmethod
+    def load(cls, saved: list[list[Any]]) -> Sequences:
+        """Return what `dump` gave."""
+        sequences = cls()
+        for exporter, scope, version, domain, *numbering in saved:
+            stream = Stream(bytes.fromhex(exporter), scope, version, domain)
+            sequences.numberings[stream] = Numbering.load(version, numbering)
+            sequences._note(stream, sequences.numberings[stream], Tally())
+        return sequences
+
+    def _note(self, stream: Stream, numbering: Numbering, tally: Tally) -> None:
+        if tally:
+            self._tallies[stream] = tally
+        if numbering.unsettled:
+            self._unsettled[stream] = numbering
+        else:
+            self._unsettled.pop(stream, None)
+
+    def _forget(self, stream: Stream) -> None:
+        numbering = self.numberings.pop(stream)
+        self._unsettled.pop(stream, None)
+        tally = self._tallies.get(stream) or Tally()
+        numbering.settle(None, tally)
+        if tally:
+            self._tallies[stream] = tally
+
+
+class _Runs:
+    """The runs of a block's messages by stream; `order`, int64 (m,), is the messages' order by stream and arrival."""
+
+    def __init__(self, numbered: Numbered, streams: int) -> None:
+        narrow = numbered.stream.astype(np.min_scalar_type(streams))  # up to 16 bits are sorted in linear time
+        self.order = np.argsort(narrow, kind="stable")
+        self._stream, number, units, boot = (
+            column[self.order] for column in (numbered.stream, numbered.sequence, numbered.units, numbered.boot)
+        )
+        self._number, self._boot, self._open = number, boot, units < 0
+        self._units = np.maximum(units, 0)
+        self._first = np.flatnonzero(np.append(True, ~self._continues())[: len(number)])
+
+    def _continues(self) -> npt.NDArray[np.bool_]:
+        """Return for each message but the first whether it continues the one before."""
+        boot = self._boot
+        moved = (np.diff(boot) + BOOT_STEP) & MASK > 2 * BOOT_STEP
+        return (
+            (self._number[1:] == (self._number + self._units)[:-1] & MASK)
+            & (np.diff(self._stream) == 0)
+            & ~self._open[:-1]
+            & ~(moved & (boot[1:] >= 0) & (boot[:-1] >= 0))
+        )
+
+    def __iter__(self) -> Iterator[tuple[int, list[Run]]]:
+        """Yield each stream's index and its runs."""
+        first = self._first
+        if not len(first):
+            return
+        last = np.append(first[1:], len(self._number)) - 1
+        columns = (
+            first,
+            last - first + 1,
+            self._number[first],
+            self._number[last],
+            np.add.reduceat(self._units, first),
+            np.maximum.reduceat(self._units, first),
+            ~self._open[last],
+            self._boot[first],
+            self._boot[last],
+        )
+        runs = list(map(Run._make, zip(*(column.tolist() for column in columns), strict=True)))
+        stream = self._stream[first]
+        begin = np.flatnonzero(np.diff(stream, prepend=-1))
+        end = np.append(begin[1:], len(stream))
+        for index, start, stop in zip(stream[begin].tolist(), begin.tolist(), end.tolist(), strict=True):
+            yield index, runs[start:stop]
+
+    def beyond(self, run: Run, distance: int) -> int:
+        """Return how many messages of `run` begin `distance` units from its start or later, or reach beyond there."""
+        stop = run.first + run.messages
+        if run.messages == 1:
+            return int(run.units > distance)
+        target = self._starts[run.first] + distance
+        at = bisect_left(self._starts, target, run.first, stop)
+        reaches = run.units > distance and (at == stop or self._starts[at] > target)
+        return stop - at + reaches
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        """Units before each message, all streams counted on."""
+        starts: list[int] = (np.cumsum(self._units) - self._units).tolist()
+        return starts

@@ -10,11 +10,13 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from decoders.block import Datagrams, Decoded
-from decoders.cursor import Form, Items, Positions, octets, u32, walk
+from decoders.block import Datagrams, Decoded, Octets
+from decoders.cursor import Form, Items, Positions, distinct, octets, u32, walk
 from decoders.faults import Fault
 from decoders.limits import Limits
 from decoders.packet_header import parse_at
+from decoders.rates import DEFAULT, OVERRIDE, RECORD, Rates
+from decoders.sequence import Numbered
 from decoders.sink import Sink
 from decoders.state import State
 from decoders.stream import Stream
@@ -30,6 +32,7 @@ _RAW_HEADER, _EXTENDED_SWITCH = 1, 1001
 _RAW_HEAD, _SWITCH = 16, 16
 _INTERNAL = 0x3FFFFFFF
 _LAST_VLAN = 4095
+_WRAP = 2**32
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,7 @@ class Agents:
     address: npt.NDArray[np.uint8]
     sub_agent: Positions
     sequence: Positions
+    uptime: Positions
     samples: Positions
     start: Positions
 
@@ -54,19 +58,27 @@ class Samples:
     arrays: dict[str, Array] = field(default_factory=dict)
 
 
-def find(block: Datagrams, among: Positions, state: State, limits: Limits, out: Decoded) -> Samples:
+def find(block: Datagrams, among: Positions, state: State, limits: Limits, now: int, out: Decoded) -> Samples:
     """Decode the flow samples of the datagrams `among`, which are of version 5; count everything else."""
     if not len(among):
         return Samples(0, among, among)
     agents = _agents(block, among, out)
     ends = block.offsets[agents.datagram] + block.lengths[agents.datagram]
-    samples, broken = walk(block.data, agents.start, ends, Form.XDR, agents.samples)
-    out.faults[Fault.SAMPLE_LENGTH] += broken
+    walked = walk(block.data, agents.start, ends, Form.XDR, agents.samples)
+    samples = walked.items
+    out.faults[Fault.SAMPLE_LENGTH] += walked.broken
     counters = np.isin(samples.tag, (_COUNTER, _EXPANDED_COUNTER))
     flows = np.isin(samples.tag, (_FLOW, _EXPANDED_FLOW))
     out.counter_samples += int(np.count_nonzero(counters))
     out.faults[Fault.SAMPLE_UNKNOWN] += int(np.count_nonzero(~counters & ~flows))
-    _follow(agents, state, limits, out)
+    lengths = samples.end - samples.start
+    out.octets.update({
+        Octets.HEADERS: int((agents.start - block.offsets[agents.datagram]).sum()) + Form.XDR.value * len(lengths),
+        Octets.PADDING: walked.padding,
+        Octets.COUNTERS: int(lengths[counters].sum()),
+        Octets.FAULTY: walked.faulty + int(lengths[~counters & ~flows].sum()),
+    })  # fmt: skip
+    _follow(block, agents, state, limits, now)
     return _flow_samples(block, agents, samples.where(flows), out)
 
 
@@ -81,6 +93,7 @@ def _agents(block: Datagrams, among: Positions, out: Decoded) -> Agents:
     good = whole & ((kind == 1) | (kind == 2))
     out.faults[Fault.TOO_SHORT] += int(np.count_nonzero(~whole))
     out.faults[Fault.BAD_LENGTH] += int(np.count_nonzero(whole & ~good))
+    out.octets[Octets.FAULTY] += int(length[~good].sum())
     among, at, kind = among[good], at[good], kind[good]
     address = np.zeros((len(at), 16), np.uint8)
     four = np.flatnonzero(kind == 1)
@@ -90,20 +103,26 @@ def _agents(block: Datagrams, among: Positions, out: Decoded) -> Agents:
     six = np.flatnonzero(kind == 2)
     address[six] = octets(data, at[six] + 8, 16)
     rest = at + np.where(kind == 1, 12, 24)
-    return Agents(among, address, u32(data, rest), u32(data, rest + 4), u32(data, rest + 12), rest + 16)
+    sub_agent, sequence, uptime, samples = (u32(data, rest + 4 * word) for word in range(4))
+    return Agents(among, address, sub_agent, sequence, uptime, samples, rest + 16)
 
 
-def _follow(agents: Agents, state: State, limits: Limits, out: Decoded) -> None:
-    """Count the gaps in the datagrams' numbers, by agent and sub-agent."""
-    keys = [
-        Stream(address.tobytes(), 0, VERSION, sub_agent)
-        for address, sub_agent in zip(agents.address, agents.sub_agent.tolist(), strict=True)
-    ]
-    streams = list(dict.fromkeys(keys))
-    number = {key: index for index, key in enumerate(streams)}
-    of = np.array([number[key] for key in keys], np.int64)
-    ones = np.ones(len(keys), np.int64)
-    out.sequence_gaps += state.sequences.gaps(streams, of, agents.sequence, ones, ones > 0, limits.streams)
+def _follow(block: Datagrams, agents: Agents, state: State, limits: Limits, now: int) -> None:
+    """Account for the datagrams' numbers, by sender, agent and sub-agent; agents know their uptime, not the time."""
+    senders, sender = distinct(block.exporters[agents.datagram])
+    addresses, address = distinct(agents.address)
+    scopes, scope = np.unique(block.scopes[agents.datagram], return_inverse=True)
+    agent = (sender * len(addresses) + address) * len(scopes) + scope
+    keys, of = np.unique(agent << 32 | agents.sub_agent, return_inverse=True)
+    streams = []
+    for key in keys.tolist():
+        pair, which = divmod(key >> 32, len(scopes))
+        whose, of_agent = divmod(pair, len(addresses))
+        identity = int.from_bytes(addresses[of_agent], "big") | int(scopes[which]) << 128
+        streams.append(Stream(senders[whose], identity, VERSION, key & 0xFFFFFFFF))
+    boot = (block.time_received[agents.datagram] - agents.uptime) % _WRAP
+    numbered = Numbered(of, agents.sequence, np.ones(len(of), np.int64), boot)
+    state.sequences.follow(streams, numbered, now, limits.streams)
 
 
 def _flow_samples(block: Datagrams, agents: Agents, samples: Items, out: Decoded) -> Samples:
@@ -111,10 +130,14 @@ def _flow_samples(block: Datagrams, agents: Agents, samples: Items, out: Decoded
     head = np.where(samples.tag == _FLOW, _HEADS[_FLOW], _HEADS[_EXPANDED_FLOW])
     whole = samples.end - samples.start >= head
     out.faults[Fault.SAMPLE_LENGTH] += int(np.count_nonzero(~whole))
+    out.octets[Octets.FAULTY] += int((samples.end - samples.start)[~whole].sum())
     samples, head = samples.where(whole), head[whole]
     first = samples.start + head
-    records, broken = walk(data, first, samples.end, Form.XDR, u32(data, first - 4))
-    out.faults[Fault.SAMPLE_LENGTH] += broken
+    walked = walk(data, first, samples.end, Form.XDR, u32(data, first - 4))
+    records = walked.items
+    out.faults[Fault.SAMPLE_LENGTH] += walked.broken
+    sampled = int(head.sum()) + Form.XDR.value * len(records.start) + int((records.end - records.start).sum())
+    out.octets.update({Octets.FLOWS: sampled, Octets.PADDING: walked.padding, Octets.FAULTY: walked.faulty})
     raw = records.where((records.tag == _RAW_HEADER) & (records.end - records.start >= _RAW_HEAD))
     owner, which = np.unique(raw.owner, return_index=True)  # the first, where a sample has several
     out.faults[Fault.SAMPLE_WITHOUT_PACKET] += len(samples.start) - len(owner)
@@ -173,8 +196,15 @@ def write(block: Datagrams, samples: Samples, sink: Sink, where: slice) -> None:
     received = block.time_received[samples.datagram]
     for name in ("time_received", "flow_start", "flow_end"):
         sink.slot(name, where)[:] = received
-    overrides = block.senders.override[block.entries[samples.datagram]]
-    rates = sink.slot("sampling_rate", where)
-    rates[overrides > 0] = overrides[overrides > 0]
+    entries, rates = block.entries[samples.datagram], Rates(samples.rows)
+    for told, source in (
+        (block.senders.default[entries], DEFAULT),
+        (samples.arrays["sampling_rate"], RECORD),
+        (block.senders.override[entries], OVERRIDE),
+    ):
+        rates.tell(told, source)
+    sink.slot("sampling_rate", where)[:] = rates.rate
+    sink.slot("sampling_source", where)[:] = rates.source
+    sink.slot("exporter_port", where)[:] = block.ports[samples.datagram]
     sink.slot("packets", where)[:] = 1
     sink.slot("flow_type", where)[:] = FLOW_TYPES.index("sflow")

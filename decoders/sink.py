@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from schema.batch import Array, Flows
+from schema.batch import Array, Flows, Symbols
 from schema.columns import BY_NAME
 
 
@@ -14,14 +14,15 @@ class Sink:
     def __init__(self, rows: int) -> None:
         self.rows = rows
         self.arrays: dict[str, Array] = {}
+        self._texts: dict[str, list[tuple[slice, Symbols]]] = {}
 
-    def slot(self, name: str, part: slice) -> Array:
-        """Return the rows `part` of a column, zero on first sight, to write into."""
+    def slot(self, name: str, part: slice, partly: bool = False) -> Array:
+        """Return the rows `part` of a column to write into: all of them, or `partly`, which are zero on first sight."""
         array = self.arrays.get(name)
         if array is None:
             column = BY_NAME[name]
-            whole = part.stop - part.start == self.rows
-            # whoever takes all rows of a plain column writes them all: no need to clear them first
+            whole = part.stop - part.start == self.rows and not partly
+            # what is all written needs no clearing; addresses are written in part where they are IPv4
             array = np.empty(self.rows, column.dtype) if whole and not column.width else column.zeros(self.rows)
             self.arrays[name] = array
         view: Array = array[part]
@@ -29,4 +30,16 @@ class Sink:
 
     def flows(self) -> Flows:
         """Return what was collected."""
-        return Flows(self.rows, self.arrays)
+        return Flows(self.rows, self.arrays, {name: self._join(parts) for name, parts in self._texts.items()})
+
+    def put_text(self, name: str, part: slice, symbols: Symbols) -> None:
+        """Write a column of strings into the rows `part`; other rows are empty strings."""
+        self._texts.setdefault(name, []).append((part, symbols))
+
+    def _join(self, parts: list[tuple[slice, Symbols]]) -> Symbols:
+        number = {"": 0}
+        codes = np.zeros(self.rows, np.int32)
+        for where, symbols in parts:
+            numbers = [number.setdefault(name, len(number)) for name in symbols.names]
+            codes[where] = np.array(numbers, np.int32)[symbols.codes]
+        return Symbols(codes, list(number))

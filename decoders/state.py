@@ -5,32 +5,42 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from decoders.layout import Field, Template, compile_layout
+from decoders.connections import Connections
+from decoders.layout import Field, Template
 from decoders.limits import Limits
-from decoders.sampling import Samplers, Table
+from decoders.restarts import Restarts
+from decoders.sampling import By, Samplers, Table
 from decoders.sequence import Sequences
 from decoders.stream import Stream
-from decoders.templates import Key, Templates
+from decoders.templates import Key, Known, Templates
+from decoders.waiting import Waiting
 
-FORMAT = 2
+FORMAT = 3
 
 
 class State:
-    """Templates, samplers, start times and sequence numbers of every exporter."""
+    """Templates, samplers, start times, sequence numbers, and what waits, of every exporter."""
 
     def __init__(self) -> None:
         self.templates = Templates()
         self.samplers = Samplers()
         self.sequences = Sequences()
+        self.restarts = Restarts()
+        self.waiting = Waiting()
+        self.connections = Connections()
         self.started: dict[Stream, int] = {}
         """systemInitTimeMilliseconds (IANA 160) by stream, ms since 1970."""
         self.starts: Counter[bytes] = Counter()
+        self.broken: set[tuple[bytes, int]] = set()
+        """TCP sessions, by exporter and scope, that broke the rules and have not ended yet."""
+        self.swept = 0
+        """When what has waited too long was last given up, ms."""
         self._revision = 0
 
     @property
     def revision(self) -> int:
-        """Grows with every change that a restart must not forget (sequence numbers it may)."""
-        return self.templates.revision + self.samplers.revision + self._revision
+        """Grows with every change that a restart must not forget."""
+        return self.templates.revision + self.samplers.revision + self.waiting.revision + self._revision
 
     def learn_start(self, stream: Stream, started: int, limits: Limits) -> None:
         """Keep when an exporter's uptime began, ms since 1970; for no more than `limits.starts` of its domains."""
@@ -41,44 +51,68 @@ class State:
         self._revision += self.started.get(stream) != started
         self.started[stream] = started
 
+    def forget(self, stream: Stream) -> None:
+        """Forget what a stream told of itself: its exporter has begun anew (RFC 3954 section 7)."""
+        self.samplers.forget(stream)
+        if self.started.pop(stream, None) is not None:
+            self.starts[stream.exporter] -= 1
+            self._revision += 1
+
+    def end_session(self, exporter: bytes, scope: int) -> int:
+        """Forget a TCP session that has ended; return how many sets still waited for templates of it."""
+        self.templates.forget_session(exporter, scope)
+        self.broken.discard((exporter, scope))
+        mine = {stream for stream in (*self.started, *self.samplers.streams()) if stream[:2] == (exporter, scope)}
+        for stream in mine:
+            self.forget(stream)
+        waited = {key.stream for key in self.waiting.by_key if key.stream[:2] == (exporter, scope)}
+        return sum(1 for stream in waited for _ in self.waiting.forget(stream))
+
     def dump(self) -> dict[str, Any]:
-        """Return all but the sequence numbers as a JSON-ready value."""
+        """Return all of it as a JSON-ready value."""
         return {
             "format": FORMAT,
             "templates": [
-                [
-                    *_flat(key.stream),
-                    key.id,
-                    layout.template.options,
-                    [list(field) for field in layout.template.fields],
-                ]
-                for key, layout in self.templates.by_key.items()
+                [*_flat(key.stream), key.id, known.exported, known.seen, known.template.options,
+                 [list(field) for field in known.template.fields]]
+                for key, known in self.templates.by_key.items()
             ],
-            "plain": [[*_flat(stream), rate] for stream, rate in self.samplers.plain.items()],
-            "by_sampler": [[*_flat(stream), table.items()] for stream, table in self.samplers.by_sampler.items()],
-            "by_interface": [[*_flat(stream), table.items()] for stream, table in self.samplers.by_interface.items()],
+            "samplers": {
+                by.value: [[*_flat(stream), table.items()] for stream, table in tables.items()]
+                for by, tables in self.samplers.tables.items()
+            },
             "started": [[*_flat(stream), at] for stream, at in self.started.items()],
-        }
+            "broken": [[exporter.hex(), scope] for exporter, scope in sorted(self.broken)],
+            "waiting": self.waiting.dump(),
+            "connections": self.connections.dump(),
+            "restarts": self.restarts.dump(),
+            "sequences": self.sequences.dump(),
+        }  # fmt: skip
 
     @classmethod
-    def load(cls, saved: dict[str, Any]) -> State:
-        """Return the state that `dump` gave; an empty one for another format."""
+    def load(cls, saved: dict[str, Any], current: bool = True) -> State:
+        """Return the state that `dump` gave; an empty one for another format.
+
+        Sequence numbers are taken up only where `saved` is `current`: of the very place where decoding goes on.
+        """
         state = cls()
         if saved.get("format") != FORMAT:
             return state
-        for exporter, scope, version, domain, id_, options, fields in saved["templates"]:
-            key = Key(Stream(bytes.fromhex(exporter), scope, version, domain), id_)
+        for *stream, id_, exported, seen, options, fields in saved["templates"]:
             template = Template(tuple(Field(*field) for field in fields), bool(options))
-            state.templates.keep(key, compile_layout(template))
-        samplers = state.samplers
-        samplers.plain = {_stream(row): row[4] for row in saved["plain"]}
-        samplers.per_exporter.update(stream.exporter for stream in samplers.plain)
-        for tables, kept in ((samplers.by_sampler, "by_sampler"), (samplers.by_interface, "by_interface")):
-            for row in saved[kept]:
-                tables[_stream(row)] = Table(row[4])
-                samplers.per_exporter[_stream(row).exporter] += len(row[4])
-        state.started = {_stream(row): row[4] for row in saved["started"]}
+            state.templates.keep(Key(_stream(stream), id_), Known(template, exported, seen))
+        for by in By:
+            for *stream, rows in saved["samplers"][by.value]:
+                state.samplers.tables[by][_stream(stream)] = Table(rows)
+                state.samplers.per_exporter[_stream(stream).exporter] += len(rows)
+        state.started = {_stream(stream): at for *stream, at in saved["started"]}
         state.starts.update(stream.exporter for stream in state.started)
+        state.broken = {(bytes.fromhex(exporter), scope) for exporter, scope in saved["broken"]}
+        state.waiting.load(saved["waiting"])
+        state.connections.load(saved["connections"])
+        state.restarts.load(saved["restarts"])
+        if current:
+            state.sequences = Sequences.load(saved["sequences"])
         return state
 
 

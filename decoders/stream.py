@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+TCP_SESSIONS = 1 << 16
+"""Scopes from here on are TCP connections; below are UDP source ports, 0 where the port is no part of the scope."""
+
 
 class Stream(NamedTuple):
     """One numbering of one exporter: sender's address (16 octets), protocol version, observation domain or source id.
 
-    `scope` is the transport session (`decoders.block.TCP_SESSIONS`): 0 where the address alone tells exporters apart.
+    `scope` is the transport session (see TCP_SESSIONS): 0 where the address alone tells exporters apart.
     For sFlow, version 105, it is the agent's address as a number, and `domain` the sub-agent.
     """
 
@@ -16,3 +19,8 @@ class Stream(NamedTuple):
     scope: int
     version: int
     domain: int
+
+    @property
+    def is_tcp(self) -> bool:
+        """Whether it is of a TCP session: its templates last as long as that, and may be withdrawn."""
+        return self.scope >= TCP_SESSIONS and self.version == 10

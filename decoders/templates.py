@@ -1,23 +1,18 @@
-"""Templates of NetFlow v9 and IPFIX: parsed from template sets, kept by (exporter, version, domain, id).
-
-A data set is bound to the template in force where it stands: templates that arrive inside a block count from their own
-position on.
-"""
+"""The templates in force, by stream and template id: bounded, expiring, the one used longest ago the first to go."""
 
 from __future__ import annotations
 
-import struct
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
 from typing import NamedTuple
 
-from decoders.elements import SCOPE_ENTERPRISE
-from decoders.faults import Fault
-from decoders.layout import Field, Layout, Template, compile_layout
+from decoders.layout import Layout, Template, compile_layout
 from decoders.limits import Limits
 from decoders.stream import Stream
 
-_WORDS = struct.Struct(">HH")
+_SWEEP = 60_000
 
 
 class Key(NamedTuple):
@@ -27,96 +22,137 @@ class Key(NamedTuple):
     id: int
 
 
-TEMPLATE_SETS = {(9, 0): False, (9, 1): True, (10, 2): False, (10, 3): True}
-"""(version, set id) of the sets that hold templates -> whether they are options templates."""
+@dataclass(slots=True)
+class Known:
+    """A template as it was defined: `exported` is the export time of the message that defined it, `seen` when it was
+    last received; both ms since 1970."""
+
+    template: Template
+    exported: int
+    seen: int
+    compiled: Layout | None = None
+
+    @property
+    def layout(self) -> Layout:
+        """How its records are read; compiled when data first asks for it, since most templates of a flood never do."""
+        if self.compiled is None:
+            self.compiled = compile_layout(self.template)
+        return self.compiled
+
+
+class _Order:
+    """Keys in the order in which they go; those that no data used stand apart, so that a flood drowns itself."""
+
+    def __init__(self) -> None:
+        self.fresh: dict[Key, None] = {}
+        self.used: dict[Key, None] = {}
+
+    def __len__(self) -> int:
+        return len(self.fresh) + len(self.used)
+
+    def __iter__(self) -> Iterator[Key]:
+        return chain(self.fresh, self.used)
+
+    def use(self, key: Key) -> None:
+        """Put a key last."""
+        self.remove(key)
+        self.used[key] = None
+
+    def remove(self, key: Key) -> None:
+        """Take a key out."""
+        (self.fresh if key in self.fresh else self.used).pop(key, None)
+
+    def first_to_go(self) -> Key:
+        """Return the key used longest ago, or where many were never used, the oldest of these."""
+        return next(iter(self.fresh if len(self.fresh) * 4 > len(self) or not self.used else self.used))
 
 
 class Templates:
-    """The layouts of the templates in force; `revision` grows with every change of a definition."""
+    """`by_key` holds the templates in force; `revision` grows with every change of a definition."""
 
     def __init__(self) -> None:
-        self.by_key: dict[Key, Layout] = {}
-        self.per_exporter: Counter[bytes] = Counter()
+        self.by_key: dict[Key, Known] = {}
+        self.late: dict[Key, tuple[Known, int]] = {}
+        """What was redefined lately, and when (time received): it still serves data that was exported before."""
         self.specifiers: Counter[bytes] = Counter()
         self.revision = 0
+        self._specifiers = 0
+        self._order = _Order()
+        self._of: dict[bytes, _Order] = {}
+        self._swept = 0
 
-    def keep(self, key: Key, layout: Layout) -> None:
-        """Put a layout in force, in the place of another of the same key."""
+    def keep(self, key: Key, known: Known) -> None:
+        """Put a template in force, in the place of another of the same key."""
         self.drop(key)
-        self.by_key[key] = layout
-        self.per_exporter[key.stream.exporter] += 1
-        self.specifiers[key.stream.exporter] += len(layout.template.fields)
+        self.by_key[key] = known
+        for order in (self._order, self._of.setdefault(key.stream.exporter, _Order())):
+            order.fresh[key] = None
+        self.specifiers[key.stream.exporter] += len(known.template.fields)
+        self._specifiers += len(known.template.fields)
+        self.revision += 1
 
     def drop(self, key: Key) -> None:
-        """Forget the layout of `key`, if there is one."""
-        layout = self.by_key.pop(key, None)
-        if layout is not None:
-            self.per_exporter[key.stream.exporter] -= 1
-            self.specifiers[key.stream.exporter] -= len(layout.template.fields)
-
-    def learn(self, key: Key, template: Template, limits: Limits) -> Fault | None:
-        """Keep `template`, replacing another of the same key; return a fault where the exporter has too many.
-
-        Another of the same key is gone even then: the exporter no longer sends by it.
-        """
-        known = self.by_key.get(key)
-        if known is not None and known.template == template:
-            return None
-        self.drop(key)
-        self.revision += known is not None
-        specifiers = self.specifiers[key.stream.exporter] + len(template.fields)
-        if self.per_exporter[key.stream.exporter] >= limits.templates or specifiers > limits.specifiers:
-            return Fault.TEMPLATE_LIMIT
-        self.keep(key, compile_layout(template))
+        """Forget the template of `key`, if there is one."""
+        known = self.by_key.pop(key, None)
+        if known is None:
+            return
+        order = self._of[key.stream.exporter]
+        order.remove(key)
+        self._order.remove(key)
+        self.specifiers[key.stream.exporter] -= len(known.template.fields)
+        self._specifiers -= len(known.template.fields)
+        if not order:
+            del self._of[key.stream.exporter], self.specifiers[key.stream.exporter]
         self.revision += 1
-        return None
+
+    def use(self, key: Key) -> None:
+        """Say that data came for the template of `key`: it is now the last to go."""
+        self._order.use(key)
+        self._of[key.stream.exporter].use(key)
+
+    def make_room(self, exporter: bytes, limits: Limits) -> int:
+        """Forget templates until those of `exporter`, and all, are within bounds; return how many went.
+
+        An exporter that floods loses its own, and those in use stay.
+        """
+        gone = 0
+        own = self._of.get(exporter, _Order())
+        while len(own) > limits.templates or self.specifiers[exporter] > limits.specifiers:
+            self.drop(own.first_to_go())
+            gone += 1
+        while len(self.by_key) > limits.all_templates or self._specifiers > limits.all_specifiers:
+            self.drop(self._order.first_to_go())
+            gone += 1
+        return gone
+
+    def of(self, stream: Stream) -> list[Key]:
+        """Return the keys of a stream's templates."""
+        return [key for key in self._of.get(stream.exporter, ()) if key.stream == stream]
+
+    def forget_session(self, exporter: bytes, scope: int) -> None:
+        """Forget what belongs to a transport session that has ended."""
+        for key in [key for key in self._of.get(exporter, ()) if key.stream.scope == scope]:
+            self.drop(key)
+
+    def sweep(self, now: int, limits: Limits) -> None:
+        """Forget, once a minute, what was not sent again for its lifetime, and what was redefined long ago."""
+        if 0 <= now - self._swept < _SWEEP:
+            return
+        self._swept = now
+        for key in [key for key, known in self.by_key.items() if is_expired(key, known, now, limits)]:
+            self.drop(key)
+        self.late = {
+            key: (known, since) for key, (known, since) in self.late.items() if now - since < limits.lifetime_of_late
+        }
+
+    def oldest(self) -> dict[bytes, int]:
+        """Return, by exporter, when the template was received that was not sent again for longest; ms since 1970."""
+        return {exporter: min(self.by_key[key].seen for key in order) for exporter, order in self._of.items()}
+
+    def __iter__(self) -> Iterator[tuple[Key, Known]]:
+        return iter(self.by_key.items())
 
 
-def parse(body: bytes, version: int, options: bool, limits: Limits) -> Iterator[tuple[int, Template] | Fault]:
-    """Yield (template id, template) for each definition in a template set's body, and a fault where it ends badly.
-
-    Withdrawals (no fields) are skipped: over UDP they must be ignored (RFC 7011 section 8.4). An options template's
-    header counts octets in NetFlow v9 (RFC 3954 section 6.1) and fields in IPFIX (RFC 7011 section 3.4.2.2).
-    """
-    at, end = 0, len(body)
-    header = 6 if options else 4
-    while end - at >= header:
-        id_, count = _WORDS.unpack_from(body, at)
-        if id_ == 0 and count == 0:
-            return  # padding
-        scopes = 0
-        if options and version == 9:
-            scopes, others = count // 4, _WORDS.unpack_from(body, at + 2)[1] // 4
-            count = scopes + others
-        elif options and count:
-            scopes = _WORDS.unpack_from(body, at + 2)[1]
-        elif options:
-            at += 4  # an IPFIX options withdrawal has no scope count
-            continue
-        fields, at = _fields(body, at + header, count, version, scopes)
-        if len(fields) < count or (count and id_ < 256) or count > limits.fields or scopes > count:
-            yield Fault.TEMPLATE_MALFORMED
-            if len(fields) < count:
-                return
-        elif count:
-            yield id_, Template(tuple(fields), options)
-
-
-def _fields(body: bytes, at: int, count: int, version: int, scopes: int) -> tuple[list[Field], int]:
-    """Read up to `count` field specifiers from `at`; return those that are whole, and where they end."""
-    fields: list[Field] = []
-    end = len(body)
-    while len(fields) < count and end - at >= 4:
-        id_, length = _WORDS.unpack_from(body, at)
-        at += 4
-        enterprise = 0
-        if version == 9 and len(fields) < scopes:
-            enterprise = SCOPE_ENTERPRISE
-        elif version == 10 and id_ & 0x8000:
-            if end - at < 4:
-                break
-            enterprise = int.from_bytes(body[at : at + 4], "big")
-            id_ &= 0x7FFF
-            at += 4
-        fields.append(Field(enterprise, id_, length))
-    return fields, at
+def is_expired(key: Key, known: Known, now: int, limits: Limits) -> bool:
+    """Return whether a template was not sent again for its lifetime; those of TCP sessions last as long as these."""
+    return not key.stream.is_tcp and now - known.seen > limits.template_lifetime

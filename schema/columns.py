@@ -154,7 +154,7 @@ FLOW_COLUMNS: tuple[Column, ...] = (
         64,
         "volume",
         "Octets from the IP header on, as exported, not scaled by sampling. Delta counters come first, totals where "
-        "they are all there is; of firewall events, what the connection moved since the event before.",
+        "these are zero; of firewall events, what the connection moved since the event before.",
         "octets",
         "T64, ZSTD(1)",
     ),

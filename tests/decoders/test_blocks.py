@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from decoders import Datagrams, Limits, State, decode
+from decoders import Datagrams, Limits, State, decode, finish
 from decoders.faults import DOCS, Fault
 from demo.encode_ipfix import IpfixExporter
 from demo.encode_netflow5 import NetFlow5Exporter
@@ -56,7 +56,9 @@ def test_block_borders_change_nothing(size: int) -> None:
 
 def test_a_lost_datagram_is_one_gap() -> None:
     payloads = exports()
-    assert decoded(*payloads[:3], *payloads[4:]).sequence_gaps == 1
+    state = State()
+    assert decoded(*payloads[:3], *payloads[4:], state=state).sequence_gaps == 0  # it may yet come
+    assert finish(state).sequence_gaps == 1
 
 
 def test_variable_length_records_are_the_same_in_step_and_one_by_one() -> None:

@@ -113,3 +113,102 @@ def test_mpls_labels_and_nat_and_mac() -> None:
     assert row["mpls_labels"] == [100, 200]
     assert row["src_mac"] == "02:00:00:00:00:01"
     assert (row["post_nat_src_addr"], row["post_nat_dst_port"]) == ("203.0.113.5", 1024)
+
+
+@pytest.mark.parametrize(
+    ("length", "raw", "seen"), [(1, b"\x40", 64), (2, b"\x00\x80", 128), (4, b"\0\0\0\x42", 66), (4, b"\x40\0\0\0", 64)]
+)
+def test_forwarding_status_of_any_length(length: int, raw: bytes, seen: int) -> None:
+    assert one([(89, length)], raw)["forwarding_status"] == seen
+
+
+@pytest.mark.parametrize(
+    ("raw", "seen"),
+    [
+        (b"\x03\x50", 3 << 24 | 80),
+        (b"\x03\x01\xbb", 3 << 24 | 443),
+        (b"\x0d\x00\x01\xbb", 13 << 24 | 443),
+        (b"\x0d\x00\x00\x01\xbb", 13 << 56 | 443),
+        (b"\x14\x00\x00\x30\x44\x00\x00\x3e\x3f", 20 << 56 | 12356 << 32 | 15935),
+    ],
+)
+def test_application_ids_of_any_length(raw: bytes, seen: int) -> None:
+    assert one([(95, len(raw))], raw)["application"] == seen
+
+
+def test_vrfs_segments_and_reasons() -> None:
+    fields = [(234, 4), (235, 4), (351, 8), (136, 1), (312, 2)]
+    row = one(fields, struct.pack(">IIQBH", 3, 4, 1 << 56 | 5001, 2, 1518))
+    assert (row["in_vrf"], row["out_vrf"], row["layer2_segment_id"]) == (3, 4, 1 << 56 | 5001)
+    assert (row["flow_end_reason"], row["frame_length"]) == (2, 1518)
+
+
+@pytest.mark.parametrize("length", [48, 65535, 20, 200])
+def test_segments_of_srv6(length: int) -> None:
+    hops = [ip_address(f"2001:db8::{hop}") for hop in (1, 2, 3)]
+    raw = b"".join(hop.packed for hop in hops)
+    held = raw[:length].ljust(length, b"\0") if length < 65535 else bytes((len(raw),)) + raw
+    expected = [str(hop) for hop in hops] if length > 20 else [str(hops[0]), "2001:db8::"]
+    assert one([(497, length)], held)["srv6_segments"] == expected
+    assert one([(495, 16)], hops[1].packed)["srv6_segments"] == [str(hops[1])]
+
+
+def test_totals_are_kept_beside_deltas() -> None:
+    row = one([(1, 8), (2, 8), (85, 8), (86, 8)], struct.pack(">4Q", 10, 1, 999, 9))
+    assert (row["bytes"], row["bytes_total"], row["packets"], row["packets_total"]) == (10, 999, 1, 9)
+    row = one([(85, 8), (86, 8)], struct.pack(">2Q", 999, 9))
+    assert (row["bytes"], row["bytes_total"], row["packets"]) == (999, 999, 9)
+
+
+def test_in_and_out_counters_are_not_added() -> None:
+    assert one([(1, 4), (23, 4)], struct.pack(">II", 10, 12))["bytes"] == 10
+    assert one([(1, 4), (23, 4)], struct.pack(">II", 0, 12))["bytes"] == 12
+
+
+def test_a_duration_completes_the_times() -> None:
+    from schema.render import time_text
+
+    assert one([(152, 8), (161, 4)], struct.pack(">QI", NOW, 700))["flow_end"] == time_text(NOW + 700)
+    assert one([(153, 8), (162, 4)], struct.pack(">QI", NOW, 700_000))["flow_start"] == time_text(NOW - 700)
+    told = one([(152, 8), (153, 8), (161, 4)], struct.pack(">QQI", NOW, NOW + 5, 700))
+    assert told["flow_end"] == time_text(NOW + 5)
+
+
+def test_the_time_of_an_event_is_when_it_was_observed() -> None:
+    from schema.render import time_text
+
+    row = one([(152, 8), (323, 8)], struct.pack(">QQ", NOW - 9000, NOW))
+    assert (row["flow_start"], row["flow_end"]) == (time_text(NOW - 9000), time_text(NOW))
+    assert one([(323, 8)], struct.pack(">Q", NOW))["flow_start"] == time_text(NOW)
+
+
+def test_elements_that_come_twice_keep_their_places_and_the_first_that_is_set_counts() -> None:
+    outer, inner = ip_address("192.0.2.1").packed, ip_address("10.0.0.1").packed
+    fields = [(8, 4), (7, 2), (8, 4), (7, 2), (1, 4)]
+    row = one(fields, outer + struct.pack(">H", 5) + inner + struct.pack(">HI", 6, 77))
+    assert (row["src_addr"], row["src_port"], row["bytes"]) == ("192.0.2.1", 5, 77)
+    assert one(fields, bytes(6) + inner + struct.pack(">HI", 6, 77))["src_addr"] == "10.0.0.1"
+
+
+def test_labels_that_come_twice_under_one_element_are_a_stack() -> None:
+    entries = b"".join((label << 4).to_bytes(3, "big") for label in (100, 200, 300))
+    assert one([(70, 3), (70, 3), (71, 3)], entries)["mpls_labels"] == [100, 200, 300]
+
+
+@pytest.mark.parametrize("element", [291, 292, 293])
+def test_lists_are_passed_over_by_their_length(element: int) -> None:
+    for inside in (b"", b"\x00" * 9, b"\xff" * 40, struct.pack(">BHH", 3, 8, 0) + bytes(300)):
+        prefix = bytes((len(inside),)) if len(inside) < 255 else b"\xff" + struct.pack(">H", len(inside))
+        row = one([(7, 2), (element, 65535), (1, 4)], struct.pack(">H", 80) + prefix + inside + struct.pack(">I", 5))
+        assert (row["src_port"], row["bytes"]) == (80, 5)
+
+
+def test_enterprise_numbers_have_32_bits() -> None:
+    assert one([(1, 4, 2**32 - 1), (1, 4, 65536), (1, 4)], struct.pack(">III", 1, 2, 3))["bytes"] == 3
+
+
+def test_what_is_ipfix_in_netflow9_is_read_too() -> None:
+    fields = [(152, 8), (281, 16), (43, 2), (0, 0), (371, 65535), (1, 4)]
+    body = struct.pack(">Q16sHB3sI", NOW, bytes(15) + b"\1", 9, 3, b"eve", 6)
+    row = one(fields, body, version=9)
+    assert (row["bytes"], row["user_name"], row["post_nat_src_addr"]) == (6, "eve", "::1")

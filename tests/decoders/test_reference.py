@@ -18,7 +18,7 @@ from tests.decoders.wire import NOW, a_set, ipfix, template, v9
 NUMBERS = {
     1: "bytes", 2: "packets", 4: "proto", 5: "tos", 6: "tcp_flags", 7: "src_port", 11: "dst_port", 10: "in_if",
     14: "out_if", 16: "src_as", 17: "dst_as", 9: "src_mask", 13: "dst_mask", 58: "src_vlan", 59: "dst_vlan",
-    61: "flow_direction", 89: "forwarding_status", 227: "post_nat_src_port", 228: "post_nat_dst_port",
+    61: "flow_direction", 227: "post_nat_src_port", 228: "post_nat_dst_port",
 }  # fmt: skip
 ADDRESSES = {8: "src_addr", 12: "dst_addr", 15: "next_hop", 225: "post_nat_src_addr"}
 ADDRESSES6 = {27: "src_addr", 28: "dst_addr", 62: "next_hop", 281: "post_nat_src_addr"}

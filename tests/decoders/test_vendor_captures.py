@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from decoders import Datagrams, Limits, State, decode
+from decoders import Datagrams, Limits, State, decode, finish
 from tests.decoders.wire import EXPORTER, NOW
 
 CAPTURES = Path(__file__).resolve().parents[3] / "shared" / "captures"
@@ -31,6 +31,7 @@ def test_group_decodes(group: str, capsys: pytest.CaptureFixture[str]) -> None:
         result = decode(Datagrams.of([payload], EXPORTER, NOW), state, Limits())
         flows += result.flows.rows
         faults |= {fault.value: count for fault, count in result.faults.items()}
+    faults |= {fault.value: count for fault, count in finish(state).faults.items()}
     with capsys.disabled():
         print(f"\n{group}: {flows} flows", end="")
     assert flows == FLOWS[group]

@@ -17,13 +17,27 @@ def a_set(set_id: int, body: bytes) -> bytes:
     return struct.pack(">HH", set_id, 4 + len(body)) + body
 
 
-def v9(*sets: bytes, source: int = 7, uptime: int = 1_000_000, sequence: int = 0, count: int = 1) -> bytes:
-    return struct.pack(">HHIIII", 9, count, uptime, SECONDS, sequence, source) + b"".join(sets)
+def v9(
+    *sets: bytes, source: int = 7, uptime: int = 1_000_000, sequence: int = 0, count: int = 1, seconds: int = SECONDS
+) -> bytes:
+    return struct.pack(">HHIIII", 9, count, uptime, seconds, sequence, source) + b"".join(sets)
 
 
-def ipfix(*sets: bytes, domain: int = 7, sequence: int = 0) -> bytes:
+def ipfix(*sets: bytes, domain: int = 7, sequence: int = 0, seconds: int = SECONDS) -> bytes:
     body = b"".join(sets)
-    return struct.pack(">HHIII", 10, 16 + len(body), SECONDS, sequence, domain) + body
+    return struct.pack(">HHIII", 10, 16 + len(body), seconds, sequence, domain) + body
+
+
+def v5(*records: bytes, uptime: int = 1_000_000, sequence: int = 0, engine: int = 0, sampling: int = 0) -> bytes:
+    head = struct.pack(">HHIIIIHH", 5, len(records), uptime, SECONDS, 0, sequence, engine, sampling)
+    return head + b"".join(records)
+
+
+def record5(octets: int = 1, first: int = 0, last: int = 0, source_as: int = 0) -> bytes:
+    return struct.pack(
+        ">4s4s4sHHIIIIHHBBBBHHBBH", bytes(4), bytes(4), bytes(4), 1, 2, 1, octets, first, last, 1, 2, 0, 0, 6, 0,
+        source_as, 0, 24, 24, 0,
+    )  # fmt: skip
 
 
 def template(id_: int, fields: Iterable[tuple[int, ...]]) -> bytes:
