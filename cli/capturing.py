@@ -2,39 +2,47 @@
 
 from __future__ import annotations
 
-import json
+import os
 import socket
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
-from enum import StrEnum
-from itertools import chain
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
+from itertools import accumulate, chain, islice
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 import numpy as np
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
+from cli.decode_totals import Totals
+from cli.flow_output import Format, opened
 from cli.options import octets_of, print_json
 from collector.captures import Captured, datagrams
-from decoders import Datagrams, Decoded, Limits, State, decode
-from schema.render import rows
+from decoders import Datagrams, Decoded, Limits, State, decode, finish
+from schema.batch import Flows
 from settings.config import parse_endpoint
 from settings.errors import ConfigError, RefusalError
 
+_LARGE = 4_000_000
+"""Octets of files from which on it is shown how far they are read."""
+_READER_GONE = 128 + 13  # as a shell shows a program that SIGPIPE has ended
 _BLOCK = 4096
 Files = Annotated[
     list[Path], typer.Argument(help="pcap, pcapng, or files of one raw datagram each.", show_default=False)
 ]
-
-
-class Format(StrEnum):
-    """Output forms of `decode`."""
-
-    JSONL = "jsonl"
+Advance: TypeAlias = Callable[[int, int], None]
+"""Told how many octets of which file, by its place among them, have been read."""
 
 
 def add_to(app: typer.Typer) -> None:
@@ -45,36 +53,63 @@ def add_to(app: typer.Typer) -> None:
 
 def decode_files(
     files: Files,
-    format: Annotated[Format, typer.Option(help="Form of the flows.")] = Format.JSONL,
-    stats: Annotated[bool, typer.Option("--stats", help="Print one JSON object of counts instead of flows.")] = False,
+    format: Annotated[
+        Format | None, typer.Option(help="Form of the flows: JSON lines, unless said otherwise.", show_default=False)
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="File for the flows, instead of standard output.")
+    ] = None,
+    stats: Annotated[
+        bool, typer.Option("--stats", help="Print one JSON object of counts; flows then only go to --output.")
+    ] = False,
+    templates: Annotated[
+        bool, typer.Option("--templates", help="Print what each exporter sends, by field; with --format jsonl as JSON.")
+    ] = False,
+    explain: Annotated[
+        int | None, typer.Option(help="Print this datagram, counted from 1, octet by octet.", show_default=False)
+    ] = None,
     exporter: Annotated[str, typer.Option(help="Exporter of files that are raw datagrams.")] = "::",
 ) -> None:
-    """Decode captures or raw datagrams, in the order given, with one shared state; one JSON object a flow."""
-    totals: Counter[str] = Counter()
-    faults: Counter[str] = Counter()
-    state = State()
-    left_out: Counter[str] = Counter()
-    for block in _blocks(files, octets_of(exporter), left_out):
-        decoded = decode(block, state, Limits())
-        totals.update(_counts(decoded))
-        faults.update({fault.value: count for fault, count in decoded.faults.items()})
-        if not stats:
-            order = np.argsort(decoded.origin, kind="stable")
-            sys.stdout.writelines(json.dumps(row) + "\n" for row in rows(decoded.flows.take(order)))
+    """Decode captures or raw datagrams, in the order given, with one shared state."""
+    if templates or explain is not None:
+        from cli.explaining import explain_datagram, show_templates  # the names of all elements take a while to read
+    if explain is not None:
+        explain_datagram(files, explain, octets_of(exporter))
+        return
+    totals, state, left_out = Totals(), State(), Counter[str]()
+    quiet = (stats or templates) and output is None
+    with _progress(files, beside_flows=not quiet and output is None) as advance:
+        blocks = _blocks(files, octets_of(exporter), left_out, advance)
+        first = list(islice(blocks, 1))  # before a file is made: what cannot be read makes none
+        try:
+            with nullcontext() if quiet else opened(format or Format.JSONL, output, files) as flows_out:
+                for decoded in _decoded(chain(first, blocks), state, totals):
+                    totals.add(decoded)
+                    if flows_out:
+                        flows_out.write(_in_order(decoded))
+        except BrokenPipeError:  # the reader has gone; Python would flush once more at its end, and complain
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(_READER_GONE) from None
     _tell(left_out)
     if stats:
-        print_json({**totals, "faults": dict(sorted(faults.items()))})
+        print_json(totals.shown())
+    if templates:
+        show_templates(state, as_json=format is Format.JSONL)
 
 
-def _counts(decoded: Decoded) -> dict[str, int]:
-    return {
-        "datagrams": decoded.datagrams,
-        "flows": decoded.flows.rows,
-        "templates": decoded.templates,
-        "option_records": decoded.option_records,
-        "counter_samples": decoded.counter_samples,
-        "sequence_gaps": decoded.sequence_gaps,
-    }
+def _decoded(blocks: Iterable[Datagrams], state: State, totals: Totals) -> Iterator[Decoded]:
+    for block in blocks:
+        totals.received(block)
+        yield decode(block, state, Limits())
+    yield finish(state)
+
+
+def _in_order(decoded: Decoded) -> Flows:
+    """Return the flows in the order on the wire."""
+    origin = decoded.origin
+    if (origin[1:] >= origin[:-1]).all():
+        return decoded.flows
+    return decoded.flows.take(np.argsort(origin, kind="stable"))
 
 
 def _tell(left_out: Counter[str]) -> None:
@@ -82,20 +117,52 @@ def _tell(left_out: Counter[str]) -> None:
         print(f"flowkeep: left out {count} {why}", file=sys.stderr)
 
 
-def _blocks(files: list[Path], exporter: bytes, left_out: Counter[str]) -> Iterator[Datagrams]:
-    """Yield the files' datagrams in blocks; a raw datagram is received now."""
+@contextmanager
+def _progress(files: list[Path], beside_flows: bool) -> Iterator[Advance]:
+    """Show on a terminal how far large files are read; not where flows are printed on the same terminal."""
+    console = Console(stderr=True)
+    sizes = [path.stat().st_size if path.is_file() else 0 for path in files]
+    shown = console.is_terminal and sum(sizes) >= _LARGE and not (beside_flows and sys.stdout.isatty())
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not shown) as progress:
+        task = progress.add_task(files[0].name, total=sum(sizes))
+        before = [0, *accumulate(sizes)]
+        yield lambda place, octets: progress.update(
+            task, description=files[place].name, completed=before[place] + octets
+        )
+
+
+def _blocks(files: list[Path], exporter: bytes, left_out: Counter[str], advance: Advance) -> Iterator[Datagrams]:
+    """Yield the files' datagrams in blocks; a raw datagram is received now.
+
+    What came before a file that cannot be read (ConfigError) is yielded before that is raised.
+    """
     now = time.time_ns() // 1_000_000
     waiting: list[Captured] = []
-    for captured in chain(chain.from_iterable(datagrams(path, left_out) for path in files), [None]):
-        if captured is not None:
-            waiting.append(captured)
-        if captured is None or len(waiting) == _BLOCK:
-            yield Datagrams.gather(
-                [each.payload for each in waiting],
-                [each.sender or exporter for each in waiting],
-                [now if each.time is None else each.time for each in waiting],
-            )
-            waiting = []
+    failure: ConfigError | None = None
+    try:
+        for place, path in enumerate(files):
+            for captured in datagrams(path, left_out):
+                waiting.append(captured)
+                if len(waiting) == _BLOCK:
+                    advance(place, captured.read)
+                    yield _gathered(waiting, exporter, now)
+                    waiting = []
+    except ConfigError as error:
+        failure = error
+    if waiting:
+        yield _gathered(waiting, exporter, now)
+    if failure:
+        raise failure
+
+
+def _gathered(waiting: list[Captured], exporter: bytes, now: int) -> Datagrams:
+    return Datagrams.gather(
+        [each.payload for each in waiting],
+        [each.sender or exporter for each in waiting],
+        [now if each.time is None else each.time for each in waiting],
+        [each.port for each in waiting],
+    )
 
 
 def replay(

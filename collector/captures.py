@@ -25,7 +25,7 @@ _LARGEST = 65535
 
 class Captured(NamedTuple):
     """One UDP payload: when it was captured (ms, None for a raw file), by whom it was sent (16 octets, empty for a raw
-    file), to which port, and how many octets of its file are behind it."""
+    file), from which port, and how many octets of its file are behind it."""
 
     time: int | None
     sender: bytes
@@ -88,7 +88,7 @@ def _udp(link: int, frame: bytes) -> tuple[bytes, int, bytes] | str | None:
         return "IP fragments"
     if not isinstance(udp, dpkt.udp.UDP) or len(udp.data) < udp.ulen - 8:
         return "packets that the capture cut short"
-    return sender, udp.dport, bytes(udp.data)
+    return sender, udp.sport, bytes(udp.data)
 
 
 def _network(link: int, frame: bytes) -> object:

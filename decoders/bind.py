@@ -22,6 +22,8 @@ from decoders.template_sets import TEMPLATE_SETS, recall
 from decoders.templates import Key, Known, Templates, is_expired
 
 _NEVER = -1
+_OFTEN = 1000
+"""ms after which it is worth saying again that a template is in use."""
 
 
 class Entry(NamedTuple):
@@ -201,8 +203,9 @@ def assign(
         if known and is_expired(key, known, now, limits):
             templates.drop(key)
             known = None
-        if known:
+        if known and now - known.used >= _OFTEN:
             templates.use(key)
+            known.used = now
         if key in learned.changes:
             moving.append((index, learned.changes[key]))
         elif key in templates.late:

@@ -16,6 +16,8 @@ from schema.batch import Array, map_v4
 Octets = npt.NDArray[np.uint8]
 _NTP_EPOCH = 2_208_988_800  # seconds from 1900 to 1970
 _NTP_ERA = 2**32
+_LARGEST = {octets: 256**octets - 1 for octets in (1, 2, 4, 8)}
+"""Unsigned integers by their size: all that is read, and all columns that take them."""
 
 LAST_TIME = 10_413_791_999_999
 """The end of the year 2299, ms since 1970: the last that the columns' DateTime64 holds."""
@@ -55,7 +57,7 @@ def read(octets: Octets, how: Read, clocks: Clocks, out: Array) -> None:
     """Read a field into `out`; a value too large for its column is no value: zero."""
     match how:
         case Read.UINT | Read.LABEL | Read.MAC:
-            _narrow(uint(octets), out, np.iinfo(out.dtype).max)
+            _narrow(uint(octets), out, _LARGEST[out.dtype.itemsize])
         case Read.STATUS:
             _status(octets, out)
         case Read.APPLICATION:
@@ -83,7 +85,7 @@ def read(octets: Octets, how: Read, clocks: Clocks, out: Array) -> None:
 
 def _narrow(values: Array, out: Array, most: int) -> None:
     out[:] = values
-    if np.iinfo(values.dtype).max > most:
+    if _LARGEST[values.dtype.itemsize] > most:
         out[values > most] = 0
 
 

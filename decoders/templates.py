@@ -25,11 +25,12 @@ class Key(NamedTuple):
 @dataclass(slots=True)
 class Known:
     """A template as it was defined: `exported` is the export time of the message that defined it, `seen` when it was
-    last received; both ms since 1970."""
+    last received, `used` when data came for it; ms since 1970."""
 
     template: Template
     exported: int
     seen: int
+    used: int = 0
     compiled: Layout | None = None
 
     @property

@@ -10,7 +10,7 @@ from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
 from typing import TypeAlias
 
-from schema.columns import BY_NAME, DIRECTIONS, FLOW_TYPES
+from schema.columns import BY_NAME, DIRECTIONS, FLOW_TYPES, MAX_LABELS, Column
 
 Network: TypeAlias = IPv4Network | IPv6Network
 
@@ -49,15 +49,29 @@ class End(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field: its column, or its source and destination columns, and the protocols that carry it (all if none)."""
+    """A field: its column, or its source and destination columns, and the protocols that carry it (all if none).
+
+    A column may be an element of one that holds lists, as `mpls_labels[1]`. `block` are the columns of a first and a
+    last value: the source has every value from the one to the other, too, unless both are zero.
+    """
 
     columns: tuple[str, ...]
     protocols: tuple[int, ...] = ()
+    block: tuple[str, str] | None = None
 
     @property
     def maximum(self) -> int:
         """The highest value the field's columns hold."""
-        return int(256 ** int(BY_NAME[self.columns[0]].dtype[1:]) - 1)
+        return int(256 ** int(self._column.dtype[1:]) - 1)
+
+    @property
+    def clickhouse(self) -> str:
+        """The ClickHouse type of one value."""
+        return self._column.clickhouse.removeprefix("Array(").removesuffix(")")
+
+    @property
+    def _column(self) -> Column:
+        return BY_NAME[self.columns[0].partition("[")[0]]
 
 
 NUMBERS = {
@@ -72,12 +86,33 @@ NUMBERS = {
     "icmp-type": Field(("icmp_type",), (ICMP, ICMP6)),
     "icmp-code": Field(("icmp_code",), (ICMP, ICMP6)),
     "flags": Field(("tcp_flags",), (TCP,)),
+    # A subscriber who was given a block of ports has each of them, though no flow tells which.
+    "nat port": Field(("post_nat_src_port", "post_nat_dst_port"), block=("nat_port_start", "nat_port_end")),
+    "nat event": Field(("nat_event",)),
+    "pblock start": Field(("nat_port_start",)),
+    "pblock end": Field(("nat_port_end",)),
+    "asa event": Field(("firewall_event",)),
+    "asa xevent": Field(("firewall_event_code",)),
+    "fwdstat": Field(("forwarding_status",)),
+    "flowdir": Field(("flow_direction",)),
+    "observation domain id": Field(("observation_domain",)),
+    "ingress vrf": Field(("in_vrf",)),
+    "egress vrf": Field(("out_vrf",)),
+    **{f"mpls label{place}": Field((f"mpls_labels[{place}]",)) for place in range(1, MAX_LABELS + 1)},
 }
+
+CODES = {
+    "nat event": {"add": 1, "delete": 2},
+    "asa event": {"ignore": 0, "create": 1, "delete": 2, "term": 2, "deny": 3},
+    "flowdir": {"ingress": 0, "egress": 1},
+}
+"""Values of fields of NUMBERS by the names nfdump knows (IANA natEvent, firewallEvent, flowDirection)."""
 
 ADDRESSES = {
     "ip": Field(("src_addr", "dst_addr")),
     "next ip": Field(("next_hop",)),
     "exporter": Field(("exporter",)),
+    "nat ip": Field(("post_nat_src_addr", "post_nat_dst_addr")),
 }
 
 NAMES = {
@@ -85,6 +120,7 @@ NAMES = {
     "class": Field(("retention_class",)),
     "direction": Field(("direction",)),
     "type": Field(("flow_type",)),
+    "asa user": Field(("user_name",)),
 }
 
 CHOICES = {"direction": DIRECTIONS[1:], "type": FLOW_TYPES[1:]}

@@ -2,6 +2,7 @@
 
 `bytes` and `packets` are compared as exported, before any scaling by the sampling rate; K, M, G and T are powers of a
 thousand as in nfdump. ICMP flows have no ports here, where nfdump keeps their type and code in the destination port.
+`nat port` also finds the record that gives a subscriber a block of ports with this one in it; nfdump's does not.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from lark.exceptions import VisitError
 
 from query.expression import (
     CHOICES,
+    CODES,
     NUMBERS,
     PROTOCOLS,
     TCP_FLAGS,
@@ -34,14 +36,16 @@ from query.expression import (
     Or,
     Within,
 )
-from query.words import COMPARATORS, Kinds, Mistake, nearest, unexpected
+from query.words import COMPARATORS, Kinds, Mistake, enumerated, field_of, nearest, phrases, unexpected
 from settings.errors import ConfigError
 
 MAX_LENGTH = 49152
 """Characters of a filter; a list this long is a parameter that ClickHouse still reads (http_max_field_value_size)."""
 
 _UNITS = {"k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
-_PARSER = Lark.open("filter.lark", rel_to=__file__, parser="lalr", lexer="basic", postlex=Kinds())
+_PARSER = Lark.open(
+    "filter.lark", rel_to=__file__, parser="lalr", lexer="basic", postlex=Kinds(), edit_terminals=phrases
+)
 
 Relation = tuple[str, tuple[Token, ...]]
 Exporters = Mapping[str, Sequence[Network]]
@@ -123,7 +127,7 @@ class _Build(Transformer[Token, Node]):
         return "in", numbers
 
     def number(self, end: End | None, word: Token, relation: Relation) -> Node:
-        field, (comparator, tokens) = word.lower(), relation
+        field, (comparator, tokens) = field_of(word), relation
         values = tuple(_number(token, NUMBERS[field].maximum) for token in tokens)
         if comparator == "in":
             return Listed(field, values, end or End.EITHER)
@@ -131,6 +135,14 @@ class _Build(Transformer[Token, Node]):
 
     def single(self, word: Token, relation: Relation) -> Node:
         return self.number(None, word, relation)
+
+    def coded(self, word: Token, name: Token) -> Node:
+        field = field_of(word)
+        codes = CODES[field]
+        if name.lower() not in codes:
+            problem = f"expected {enumerated(('a number', *codes))}, found '{name}'"
+            raise Mistake.at(name, problem + nearest(name, codes))
+        return Compare(field, "=", codes[name.lower()])
 
     def flags(self, _: Token, word: Token) -> Node:
         letters = word.upper()
@@ -141,17 +153,17 @@ class _Build(Transformer[Token, Node]):
     def place(self, *words: Token) -> tuple[Network, ...]:
         return tuple(ip_network(word, strict=False) for word in words)
 
-    def addresses(self, end: End | None, networks: tuple[Network, ...]) -> Node:
-        return Within("ip", networks, end or End.EITHER)
+    def addresses(self, end: End | None, word: Token, networks: tuple[Network, ...]) -> Node:
+        return Within(field_of(word), networks, end or End.EITHER)
 
-    def masked(self, end: End | None, address: Token, mask: Token) -> Node:
+    def masked(self, end: End | None, word: Token, address: Token, mask: Token) -> Node:
         try:
-            return Within("ip", (ip_network(f"{address}/{mask}", strict=False),), end or End.EITHER)
+            return Within(field_of(word), (ip_network(f"{address}/{mask}", strict=False),), end or End.EITHER)
         except ValueError:
             problem = f"'{mask}' is not a mask for {address}; write the prefix as address/length"
             raise Mistake.at(mask, problem) from None
 
-    def next_hop(self, networks: tuple[Network, ...]) -> Node:
+    def next_hop(self, _: Token, networks: tuple[Network, ...]) -> Node:
         return Within("next ip", networks)
 
     def exporter(self, networks: tuple[Network, ...]) -> Node:
@@ -169,11 +181,11 @@ class _Build(Transformer[Token, Node]):
         return Named(field.lower(), _unquoted(word), end or End.EITHER)
 
     def named_single(self, field: Token, word: Token) -> Node:
-        known, name = CHOICES.get(field.lower()), _unquoted(word)
+        known, name = CHOICES.get(field_of(field)), _unquoted(word)
         if known and name.lower() not in known:
-            problem = f"expected {', '.join(known[:-1])} or {known[-1]}, found '{name}'"
+            problem = f"expected {enumerated(known)}, found '{name}'"
             raise Mistake.at(word, problem + nearest(name, known))
-        return Named(field.lower(), name.lower() if known else name)
+        return Named(field_of(field), name.lower() if known else name)
 
     def source(self) -> End:
         return End.SOURCE

@@ -30,7 +30,6 @@ from query.expression import (
     Or,
     Within,
 )
-from schema.columns import BY_NAME
 from settings.errors import ConfigError
 
 MAX_PARAMETERS = 900
@@ -89,7 +88,7 @@ def _condition(node: Node, parameters: Parameters, *, negated: bool) -> str:
         case Or(operands):
             return _joined(" OR ", (_condition(operand, parameters, negated=negated) for operand in operands))
         case Flags(mask):
-            bits = parameters.add(mask, _type(NUMBERS["flags"]))
+            bits = parameters.add(mask, NUMBERS["flags"].clickhouse)
             test = "> 0" if negated else f"= {bits}"
             return _ended(NUMBERS["flags"], End.EITHER, lambda column: f"bitAnd({column}, {bits}) {test}")
         case Family(version):
@@ -99,11 +98,13 @@ def _condition(node: Node, parameters: Parameters, *, negated: bool) -> str:
         case Within(name, networks, end):
             return _ended(ADDRESSES[name], end, _any_of(_places(networks, parameters)))
         case Compare(name, comparator, value, end):
-            placeholder = parameters.add(value, _type(NUMBERS[name]))
-            return _ended(NUMBERS[name], end, _any_of([f"{comparator} {placeholder}"]))
+            placeholder = parameters.add(value, NUMBERS[name].clickhouse)
+            block = _in_block(NUMBERS[name], comparator, placeholder)
+            return _ended(NUMBERS[name], end, _any_of([f"{comparator} {placeholder}"]), block)
         case Listed(name, values, end):
-            placeholder = parameters.add(list(values), f"Array({_type(NUMBERS[name])})")
-            return _ended(NUMBERS[name], end, _any_of([f"IN {placeholder}"]))
+            placeholder = parameters.add(list(values), f"Array({NUMBERS[name].clickhouse})")
+            block = _in_block(NUMBERS[name], "in", placeholder)
+            return _ended(NUMBERS[name], end, _any_of([f"IN {placeholder}"]), block)
         case Named(name, value, end):
             return _ended(NAMES[name], end, _any_of([f"= {parameters.add(value, 'String')}"]))
 
@@ -119,17 +120,35 @@ def _any_of(comparisons: Iterable[str]) -> Callable[[str], str]:
     return lambda column: _joined(" OR ", (f"{column} {comparison}" for comparison in kept))
 
 
-def _ended(of: Field, end: End, test: Callable[[str], str]) -> str:
-    """Return `test` on the columns of the field's `end`, and that the protocol is one that has the field."""
-    columns = {End.SOURCE: of.columns[:1], End.DESTINATION: of.columns[-1:]}.get(end, of.columns)
-    text = _joined(" AND " if end is End.BOTH else " OR ", map(test, columns))
+def _ended(of: Field, end: End, test: Callable[[str], str], block: str = "") -> str:
+    """Return `test` on the columns of the field's `end`, and that the protocol is one that has the field.
+
+    Where there is a test of the `block` it may hold instead of the source's.
+    """
+    tests = [test(column) for column in of.columns]
+    if block:
+        tests[0] = _joined(" OR ", (tests[0], block))
+    kept = {End.SOURCE: tests[:1], End.DESTINATION: tests[-1:]}.get(end, tests)
+    text = _joined(" AND " if end is End.BOTH else " OR ", kept)
     if not of.protocols:
         return text
     return f"({_joined(' OR ', (f'proto = {number}' for number in of.protocols))} AND {text})"
 
 
-def _type(of: Field) -> str:
-    return BY_NAME[of.columns[0]].clickhouse
+def _in_block(of: Field, comparator: str, placeholder: str) -> str:
+    """Return the test that some value of the field's block stands in this relation; empty where it has no block."""
+    if not of.block:
+        return ""
+    first, last = of.block
+    test = {
+        "=": f"{first} <= {placeholder} AND {last} >= {placeholder}",
+        "in": f"arrayExists(value -> value BETWEEN {first} AND {last}, {placeholder})",
+        "<": f"{first} < {placeholder}",
+        "<=": f"{first} <= {placeholder}",
+        ">": f"{last} > {placeholder}",
+        ">=": f"{last} >= {placeholder}",
+    }[comparator]
+    return f"({last} > 0 AND {test})"
 
 
 def _places(networks: tuple[Network, ...], parameters: Parameters) -> Iterator[str]:

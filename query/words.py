@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from ipaddress import ip_address, ip_network
 
 from lark import Token
 from lark.lark import PostLex
+from lark.lexer import PatternRE, TerminalDef
 
-from query.expression import PROTOCOLS
+from query.expression import CODES, NUMBERS, PROTOCOLS
 from settings.errors import ConfigError
 
 MAX_NESTING = 32
@@ -32,14 +33,22 @@ KEYWORDS = {
     "dst": "_DST",
     "in": "_IN",
     "out": "_OUT",
-    "ip": "_IP",
-    "host": "_IP",
-    "net": "_NET",
-    "next": "_NEXT",
+    "ip": "IP",
+    "host": "IP",
+    "net": "NET",
+    "nat ip": "IP",
+    "nat host": "IP",
+    "nat net": "NET",
+    "nat port": "PORT",
+    "next ip": "NEXT",
+    "next host": "NEXT",
     "exporter": "_EXPORTER",
     "icmp-type": "ICMP",
     "icmp-code": "ICMP",
+    "asa user": "USER",
 }
+"""The language's words by kind. The parts of one that has blanks in it are no words by themselves."""
+
 KEYWORDS |= {
     word: word.upper()
     for word in (
@@ -47,6 +56,21 @@ KEYWORDS |= {
     )
 }  # fmt: skip
 KEYWORDS |= dict.fromkeys(PROTOCOLS, "PROTOCOL")
+KEYWORDS |= dict.fromkeys(CODES, "CODED")
+KEYWORDS |= {word: "COUNTED" for word in NUMBERS if word not in KEYWORDS}
+
+_OLD = {"xip": "nat ip", "nip": "nat ip", "xnet": "nat net", "xport": "nat port", "nport": "nat port"}
+"""What nfdump 1.7.1 says for words that its later versions have."""
+
+SYNONYMS = {
+    "nat pblock start": "pblock start",
+    "nat pblock end": "pblock end",
+    "odid": "observation domain id",
+    **_OLD,
+}
+KEYWORDS |= {word: KEYWORDS[other] for word, other in SYNONYMS.items()}
+SYNONYMS |= {"host": "ip", "net": "ip", "nat host": "nat ip", "nat net": "nat ip", "xnet": "nat ip"}
+"""Words by the name of the field that they stand for, where it is another."""
 
 _SYMBOLS = {"&&": "_AND", "||": "_OR", "!": "_NOT"}
 _NUMBER = re.compile(r"[0-9]{1,20}[kmgt]?|0x[0-9a-f]{1,16}", re.IGNORECASE)
@@ -91,10 +115,17 @@ class Mistake(Exception):  # noqa: N818 - inside the package only; a person sees
         return ConfigError(f"filter: {self.problem}\n  {visible}\n  {caret}")
 
 
+def phrases(terminal: TerminalDef) -> None:
+    """Let the terminal PHRASE match the keywords of several words, whatever stands blank between these."""
+    if terminal.name == "PHRASE":
+        known = "|".join(r"\s+".join(map(re.escape, word.split())) for word in KEYWORDS if " " in word)
+        terminal.pattern = PatternRE(rf"(?:{known})(?![\w.:/-])", "i")
+
+
 class Kinds(PostLex):
     """Gives every word and symbol its kind on its way from the lexer to the parser, and bounds the nesting."""
 
-    always_accept = ("WORD", "SYMBOL")
+    always_accept = ("PHRASE", "WORD", "SYMBOL")
 
     def process(self, stream: Iterator[Token]) -> Iterator[Token]:
         """Yield the tokens of `stream` by kind; Mistake where brackets and nots nest deeper than MAX_NESTING."""
@@ -105,14 +136,24 @@ class Kinds(PostLex):
             nots = nots + 1 if kind == "_NOT" else 0
             if depth + nots > MAX_NESTING:
                 raise Mistake.at(token, f"brackets and nots are nested more than {MAX_NESTING} deep")
-            yield Token.new_borrow_pos(kind, token.value, token)
+            yield Token.new_borrow_pos(kind, _plain(token), token)
+
+
+def field_of(word: str) -> str:
+    """Return the name of the field that `word`, in whatever case, stands for."""
+    return SYNONYMS.get(word.lower(), word.lower())
+
+
+def _plain(token: Token) -> str:
+    """Return the token's text, that of several words with one blank between them."""
+    return " ".join(token.split()) if token.type == "PHRASE" else str(token)
 
 
 def _kind(token: Token) -> str:
-    word = token.lower()
+    word = _plain(token).lower()
     if token.type == "SYMBOL":
         return _SYMBOLS.get(word, "COMPARATOR")
-    if token.type != "WORD":
+    if token.type not in ("WORD", "PHRASE"):
         return token.type
     if word in KEYWORDS:
         return KEYWORDS[word]
@@ -134,12 +175,14 @@ def _place(word: str) -> str:
 def unexpected(token: Token, accepted: Iterable[str]) -> str:
     """Return what is wrong with `token` where the parser would have taken the kinds `accepted`."""
     kinds = set(accepted)
-    words = sorted(word for word, kind in KEYWORDS.items() if kind in kinds)
+    words = sorted(word for word, kind in KEYWORDS.items() if kind in kinds and word not in _OLD)
     found = "the filter ends" if token.type == "$END" else f"found '{shortened(token)}'"
     expected = _expected(kinds, words)
     if token.lower() in KEYWORDS and "QUOTED" in kinds:
         return f'expected {expected}, {found}; a name that is a word of the language needs quotes: "{token}"'
-    return f"expected {expected}, {found}{nearest(token, words)}"
+    begun = [f"'{word}'" for word in words if word.startswith(f"{token.lower()} ")]
+    hint = f"; did you mean {enumerated(begun)}?" if begun else nearest(token, words)
+    return f"expected {expected}, {found}{hint}"
 
 
 def _expected(kinds: set[str], words: list[str]) -> str:
@@ -147,6 +190,11 @@ def _expected(kinds: set[str], words: list[str]) -> str:
         return "a condition such as 'src ip 192.0.2.1' or 'dst port 443'"
     parts = [_SHOWN[kind] for kind in _SHOWN if kind in kinds]
     parts = [f"'{word}'" for word in words if KEYWORDS[word] not in _SHOWN] + parts
+    return enumerated(parts)
+
+
+def enumerated(parts: Sequence[str]) -> str:
+    """Return one or more parts as in a sentence: a, b or c."""
     return " or ".join(filter(None, (", ".join(parts[:-1]), parts[-1])))
 
 

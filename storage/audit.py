@@ -6,7 +6,7 @@ copies each log, as it is flushed, to a table with an age of its own.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from storage.ddl import RECALCULATE, Field, Schema, Table, View
 
@@ -91,7 +91,7 @@ def with_audit(schema: Schema, days: int = DEFAULT_DAYS) -> Schema:
     """Return the schema with the audit tables, whose rows are kept for `days`, and the views that fill them."""
     tables = tuple(_table(log, days) for log in _LOGS)
     views = tuple(_view(log) for log in _LOGS)
-    return Schema(schema.version, schema.tables + tables, schema.views + views)
+    return replace(schema, tables=schema.tables + tables, views=schema.views + views)
 
 
 def _table(log: _Log, days: int) -> Table:

@@ -62,12 +62,23 @@ class View:
 
 
 @dataclass(frozen=True, slots=True)
+class Former:
+    """A table of an earlier version with these `columns`; `select` makes rows of the table `heir` from it."""
+
+    name: str
+    columns: frozenset[str]
+    heir: str
+    select: str
+
+
+@dataclass(frozen=True, slots=True)
 class Schema:
-    """All that a database of ours holds, and its version."""
+    """All that a database of ours holds, its version, and the tables that it no longer has."""
 
     version: int
     tables: tuple[Table, ...]
     views: tuple[View, ...] = ()
+    formers: tuple[Former, ...] = ()
 
 
 def literal(text: str) -> str:
@@ -117,8 +128,11 @@ def flows_ttl(days: Mapping[str, int]) -> str:
 
 def wanted(ttl_days: Mapping[str, int]) -> Schema:
     """Return the schema of this version; `ttl_days` gives the days that ClickHouse itself keeps each class."""
-    return Schema(VERSION, (replace(_FLOWS, ttl=flows_ttl(ttl_days)), *_SMALL))
+    return Schema(VERSION, (replace(_FLOWS, ttl=flows_ttl(ttl_days)), *_SMALL), formers=_FORMERS)
 
+
+_SEARCHED = ("src_addr", "dst_addr", "post_nat_src_addr", "post_nat_dst_addr")
+"""Addresses that people search a day of flows for, and that few of its granules hold."""
 
 _SORT = "toStartOfHour(time_received), src_tenant, dst_tenant, src_addr, dst_addr"
 
@@ -128,10 +142,7 @@ _FLOWS = Table(
     partition_by="(retention_class, toDate(time_received))",
     primary_key=_SORT,  # without bare time_received, which would spoil range pruning
     order_by=_SORT,
-    indexes=(
-        "INDEX src_addr_bloom src_addr TYPE bloom_filter(0.01) GRANULARITY 1",
-        "INDEX dst_addr_bloom dst_addr TYPE bloom_filter(0.01) GRANULARITY 1",
-    ),
+    indexes=tuple(f"INDEX {name}_bloom {name} TYPE bloom_filter(0.01) GRANULARITY 1" for name in _SEARCHED),
     settings=(
         ("ttl_only_drop_parts", 1),
         ("merge_with_ttl_timeout", 3600),
@@ -143,24 +154,38 @@ _FLOWS = Table(
 
 _TIME = "DateTime64(3, 'UTC')"
 
-INTERFACE_NAMES = Table(
-    "interface_names",
+NAMINGS = ("interface", "application", "vrf", "sampler")
+"""What a name can be of, in the order of its codes."""
+
+NAMES = Table(
+    "names",
     (
         Field("exporter", "IPv6"),
         Field("observation_domain", "UInt32"),
-        Field("if_index", "UInt32"),
+        Field("naming", f"Enum8({', '.join(f'{literal(naming)} = {code}' for code, naming in enumerate(NAMINGS))})"),
+        Field("id", "UInt64"),
         Field("name", "String"),
         Field("description", "String"),
         Field("seen", _TIME),
     ),
     engine="ReplacingMergeTree(seen)",
-    order_by="exporter, observation_domain, if_index",
+    order_by="exporter, observation_domain, naming, id",
     settings=(("non_replicated_deduplication_window", _DEDUPLICATION_WINDOW),),
-    comment="Names of interfaces as the exporters give them; the row seen last counts",
+    comment="What exporters call their interfaces, applications, VRFs and samplers; the row seen last counts",
+)
+
+_FORMERS = (
+    Former(  # of schema 1
+        "interface_names",
+        frozenset({"exporter", "observation_domain", "if_index", "name", "description", "seen"}),
+        NAMES.name,
+        "SELECT exporter, observation_domain, 'interface' AS naming, if_index AS id, name, description, seen "
+        "FROM `interface_names`",
+    ),
 )
 
 _SMALL = (
-    INTERFACE_NAMES,
+    NAMES,
     Table(
         "purges",
         (

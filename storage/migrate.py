@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from settings.errors import RefusalError
-from storage.ddl import FLOWS, Field, Schema, Table, create_table, create_view, literal
+from storage.ddl import FLOWS, Field, Former, Schema, Table, create_table, create_view, literal
 from storage.observe import Observed
 
 # Never materialize_ttl_after_modify = 0: existing parts would keep their old expiry, so that *lengthening* a TTL would
@@ -43,8 +43,18 @@ def plan(wanted: Schema, observed: Observed) -> list[Step]:
     for view in wanted.views:
         if view.name not in observed.views:
             steps.append(Step(create_view(view), f"there is no view {view.name}"))
+    for former in wanted.formers:
+        has = observed.tables.get(former.name)
+        if has and former.columns <= {field.name for field in has.fields}:
+            steps += _carry_over(former)
     # The version goes last: an upgrade that was interrupted is then taken up again.
     return sorted(steps, key=lambda step: " MODIFY COMMENT " in step.sql)
+
+
+def _carry_over(former: Former) -> Iterator[Step]:
+    """Rows first, then the table: what is interrupted between them is done twice, and the heir keeps a row once."""
+    yield Step(f"INSERT INTO `{former.heir}` {former.select}", f"{former.heir} takes over what {former.name} held")
+    yield Step(f"DROP TABLE IF EXISTS `{former.name}` SYNC", f"{former.name} has given its rows to {former.heir}")
 
 
 def _change(table: Table, has: Table) -> Iterator[Step]:
@@ -64,6 +74,12 @@ def _change(table: Table, has: Table) -> Iterator[Step]:
     for field in table.fields:
         yield from _change_field(table.name, field, known.get(field.name), before)
         before = field.name
+    indexed = {index.split()[1] for index in has.indexes}
+    for index in table.indexes:
+        name = index.split()[1]
+        if name not in indexed:
+            # For the parts to come: those that are there get theirs as they merge, and are read whole until then.
+            yield Step(f"ALTER TABLE `{table.name}` ADD {index}", f"{table.name} has no index {name}")
     if table.ttl != has.ttl:
         sql = f"ALTER TABLE `{table.name}` MODIFY TTL {table.ttl} {_AT_ONCE}"
         yield Step(sql, f"{table.name} expires by '{has.ttl or 'nothing'}', not by '{table.ttl}'")

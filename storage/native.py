@@ -8,11 +8,11 @@ import numpy as np
 
 from schema.batch import Array, Flows, Symbols
 from schema.columns import BY_NAME, FLOW_COLUMNS, Column, Kind
-from storage.ddl import INTERFACE_NAMES
+from storage.ddl import NAMES, NAMINGS
 
 Buffer = bytes | memoryview
-InterfaceName = tuple[bytes, int, str, int, str, str, int]
-"""Exporter (16 octets), observation domain, naming, index, name, description, time received (ms)."""
+Name = tuple[bytes, int, str, int, str, str, int]
+"""Exporter (16 octets), observation domain, naming (one of NAMINGS), id, name, description, time received (ms)."""
 
 # LowCardinality as ClickHouse's SerializationLowCardinality writes it: a version word once, then per block a word of
 # flags whose low byte says how wide the indexes are.
@@ -38,18 +38,19 @@ def encode(flows: Flows, columns: Sequence[str]) -> bytes:
     return _block(flows.rows, values)
 
 
-def encode_interface_names(names: Sequence[InterfaceName]) -> bytes:
-    """Return the block of the interface_names table's columns, in their order."""
-    exporters, domains, _, indexes, texts, descriptions, seen = zip(*names, strict=True)
+def encode_names(names: Sequence[Name]) -> bytes:
+    """Return the block of the names table's columns, in their order; ValueError for a naming that is not known."""
+    exporters, domains, namings, ids, texts, descriptions, seen = zip(*names, strict=True)
     values: Sequence[Sequence[Buffer]] = (
         exporters,
         [np.array(domains, "<u4").data],
-        [np.array(indexes, "<u4").data],
+        [bytes(map(NAMINGS.index, namings))],
+        [np.array(ids, "<u8").data],
         [_string(text) for text in texts],
         [_string(text) for text in descriptions],
         [np.array(seen, "<i8").data],
     )
-    fields = INTERFACE_NAMES.fields
+    fields = NAMES.fields
     return _block(len(names), [(field.name, field.type, data) for field, data in zip(fields, values, strict=True)])
 
 

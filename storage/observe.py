@@ -12,10 +12,11 @@ from storage.ddl import FLOWS, Field, Table
 
 _TTL = re.compile(r" TTL (.*?)(?: SETTINGS .*)?$", re.DOTALL)
 _BRANCH = re.compile(r"retention_class = '((?:[^'\\]|\\.)*)', (\d+)")
+_INDEX = re.compile(r"INDEX \w+ [^,]+? TYPE \S+ GRANULARITY \d+")
 _VERSION = re.compile(r"flowkeep schema (\d+)")
 
 _TABLES = """
-    SELECT name, engine_full, partition_key, primary_key, sorting_key, comment, engine
+    SELECT name, engine_full, partition_key, primary_key, sorting_key, comment, engine, create_table_query
     FROM system.tables WHERE database = {database:String}"""
 _COLUMNS = """
     SELECT table, name, type, compression_codec, comment FROM system.columns
@@ -58,7 +59,9 @@ def observe(client: Client) -> Observed:
     for table, name, kind, codec, comment in client.query(_COLUMNS, database).rows:
         fields.setdefault(table, []).append(Field(name, kind, _codec(codec), comment))
     tables, views, version = {}, set(), None
-    for name, full, partition_by, primary_key, order_by, comment, engine in client.query(_TABLES, database).rows:
+    for name, full, partition_by, primary_key, order_by, comment, engine, created in client.query(
+        _TABLES, database
+    ).rows:
         if engine == "MaterializedView":
             views.add(name)
             continue
@@ -71,6 +74,7 @@ def observe(client: Client) -> Observed:
             order_by=order_by,
             engine=full.partition(" PARTITION BY ")[0].partition(" ORDER BY ")[0],
             ttl=ttl[1] if ttl else "",
+            indexes=tuple(_INDEX.findall(created)),  # their system table needs a grant of its own
             comment=comment,
         )
         carried = _VERSION.fullmatch(comment)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from schema.batch import Flows
 from storage.client import Client
-from storage.ddl import FLOWS, INTERFACE_NAMES
-from storage.native import InterfaceName, encode, encode_interface_names, present
+from storage.ddl import FLOWS, NAMES
+from storage.native import Name, encode, encode_names, present
 
 _NAMES_KNOWN = 100_000
 
@@ -31,14 +31,14 @@ class Writer:
         columns = present(flows)
         self._client.insert(FLOWS, columns, encode(flows, columns), token)
 
-    def write_names(self, names: Sequence[InterfaceName]) -> None:
+    def write_names(self, names: Sequence[Name]) -> None:
         """Store the names that this writer has not stored yet: exporters say them again every few minutes."""
         last = {name[:4]: name for name in names}
         news = [name for key, name in last.items() if self._known.get(key) != name[4:6]]
         if not news:
             return
-        columns = [field.name for field in INTERFACE_NAMES.fields]
-        self._client.insert(INTERFACE_NAMES.name, columns, encode_interface_names(news), token="")
+        columns = [field.name for field in NAMES.fields]
+        self._client.insert(NAMES.name, columns, encode_names(news), token="")
         if len(self._known) > _NAMES_KNOWN:
             self._known.clear()
         self._known |= {name[:4]: name[4:6] for name in news}

@@ -10,6 +10,7 @@ from pathlib import Path
 import dpkt
 import pytest
 
+from decoders.block import Octets
 from schema.columns import FLOW_COLUMNS
 from tests.collector.site import flowkeep
 from tests.decoders.wire import a_set, ipfix, template, v9
@@ -69,10 +70,17 @@ def test_stats_are_one_object_and_bad_datagrams_no_failure(tmp_path: Path) -> No
     files = raw(tmp_path, TEMPLATE, DATA, b"", b"\xff" * 30, DATA, ipfix(a_set(400, b"12345678")))
     done = flowkeep("decode", "--stats", *files)
     assert done.returncode == 0
-    assert json.loads(done.stdout) == {
-        "datagrams": 6, "flows": 2, "templates": 1, "option_records": 0, "counter_samples": 0, "sequence_gaps": 0,
-        "faults": {"template_missing": 1, "too_short": 1, "unknown_version": 1},
+    found = json.loads(done.stdout)
+    assert {name: found[name] for name in ("datagrams", "flows", "templates", "option_records", "names")} == {
+        "datagrams": 6, "flows": 2, "templates": 1, "option_records": 0, "names": 0,
     }  # fmt: skip
+    assert found["faults"] == {"template_missing": 1, "too_short": 1, "unknown_version": 1}
+    assert found["octets"].keys() == {"received", *Octets}
+    assert found["octets"]["received"] == sum(Path(path).stat().st_size for path in files)
+    assert found["sequence_gaps"] == sum(stream["gaps"] for stream in found["sequence"])
+    assert list(found)[:7] == [
+        "datagrams", "flows", "templates", "option_records", "counter_samples", "names", "sequence_gaps",
+    ]  # fmt: skip
 
 
 def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
@@ -85,6 +93,15 @@ def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
     done = flowkeep("decode", "--exporter", "nobody", str(damaged))
     assert done.returncode == 2
+
+
+def test_what_came_before_the_damage_is_put_out(tmp_path: Path) -> None:
+    path = Path(pcap(tmp_path / "c.pcap", [TEMPLATE, DATA]))
+    path.write_bytes(path.read_bytes() + bytes(8))
+    done = flowkeep("decode", str(path))
+    assert done.returncode == 2
+    assert [json.loads(line)["bytes"] for line in done.stdout.splitlines()] == [77]
+    assert "is damaged near octet" in done.stderr
 
 
 def test_what_is_not_there_whole_is_left_out_and_said(tmp_path: Path) -> None:

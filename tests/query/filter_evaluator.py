@@ -35,6 +35,19 @@ _COLUMNS = {
     "next ip": ("next_hop",),
     "class": ("retention_class",),
     "type": ("flow_type",),
+    "nat ip": ("post_nat_src_addr", "post_nat_dst_addr"),
+    "nat port": ("post_nat_src_port", "post_nat_dst_port"),
+    "nat event": ("nat_event",),
+    "pblock start": ("nat_port_start",),
+    "pblock end": ("nat_port_end",),
+    "asa event": ("firewall_event",),
+    "asa xevent": ("firewall_event_code",),
+    "asa user": ("user_name",),
+    "fwdstat": ("forwarding_status",),
+    "flowdir": ("flow_direction",),
+    "observation domain id": ("observation_domain",),
+    "ingress vrf": ("in_vrf",),
+    "egress vrf": ("out_vrf",),
 }
 _COMPARATORS = {"=": operator.eq, "<": operator.lt, ">": operator.gt, "<=": operator.le, ">=": operator.ge}
 
@@ -69,7 +82,12 @@ def _at(row: Row, field: str, end: End, test) -> bool:
         return False
     if field.startswith("icmp-") and row["proto"] not in (1, 58):
         return False
+    if field.startswith("mpls label"):
+        place = int(field.removeprefix("mpls label"))
+        return bool(test((row["mpls_labels"] + [0] * place)[place - 1]))
     found = [bool(test(row[column])) for column in _COLUMNS.get(field, (field,))]
+    if field == "nat port" and row["nat_port_end"]:
+        found[0] = found[0] or any(map(test, range(row["nat_port_start"], row["nat_port_end"] + 1)))
     if end is End.SOURCE:
         return found[0]
     if end is End.DESTINATION:

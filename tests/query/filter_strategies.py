@@ -21,7 +21,7 @@ from query.expression import (
     Or,
     Within,
 )
-from tests.query.flow_rows import AS_NUMBERS, FLAGS, INTERFACES, NAMES, PORTS, V4, V6
+from tests.query.flow_rows import AS_NUMBERS, FLAGS, INTERFACES, NAMES, PORTS, STATUSES, V4, V6, VRFS
 
 _ENDS = st.sampled_from(End)
 _HOSTS = st.sampled_from(V4 + V6).map(ip_network)
@@ -31,7 +31,13 @@ _NETWORKS = st.one_of(
     st.tuples(st.sampled_from(V6), st.integers(0, 128)).map(lambda place: ip_network(place, strict=False)),
 )
 _PLACES = st.lists(_NETWORKS, min_size=1, max_size=4).map(tuple)
-_ENDED = {"port": PORTS, "as": AS_NUMBERS, "vlan": (0, 5, 4095), "if": INTERFACES}
+_ENDED = {
+    "port": PORTS,
+    "nat port": (*PORTS, 2000, 2048, 4095),
+    "as": AS_NUMBERS,
+    "vlan": (0, 5, 4095),
+    "if": INTERFACES,
+}
 _SINGLE = {
     "proto": (1, 6, 17, 58, 255),
     "tos": (0, 8, 255),
@@ -40,6 +46,18 @@ _SINGLE = {
     "icmp-type": (0, 3, 8),
     "icmp-code": (0, 1, 255),
     "flags": FLAGS,
+    "nat event": (0, 1, 2, 4),
+    "pblock start": (0, 2048),
+    "pblock end": (0, 2111, 65535),
+    "asa event": (0, 1, 2, 3, 5),
+    "asa xevent": (0, 1001, 2030),
+    "fwdstat": STATUSES,
+    "flowdir": (0, 1),
+    "observation domain id": (0, 7, 399, 2**32 - 1),
+    "ingress vrf": VRFS,
+    "egress vrf": VRFS,
+    "mpls label1": (0, 16, 2**20 - 1),
+    "mpls label10": (0, 25),
 }
 _VALUES = _ENDED | _SINGLE
 
@@ -59,9 +77,10 @@ _CONDITIONS = st.one_of(
     st.sampled_from((4, 6)).map(Family),
     st.sampled_from(sorted(set(FLAGS) & set(range(1, 64)))).map(Flags),
     _numbers(),
-    st.builds(Within, st.just("ip"), _PLACES, _ENDS),
+    st.builds(Within, st.sampled_from(("ip", "nat ip")), _PLACES, _ENDS),
     st.builds(Within, st.sampled_from(("next ip", "exporter")), _PLACES),
     st.builds(Named, st.just("tenant"), st.sampled_from(NAMES), _ENDS),
+    st.builds(Named, st.just("asa user"), st.sampled_from(NAMES)),
     st.builds(Named, st.just("class"), st.sampled_from(("short", "long", "not"))),
     *(st.builds(Named, st.just(field), st.sampled_from(names)) for field, names in CHOICES.items()),
 )

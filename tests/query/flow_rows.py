@@ -24,6 +24,8 @@ FLAGS = (0, 2, 16, 18, 20, 24, 27, 63, 194)
 NAMES = ("acme", "beta-2", "unassigned", "Große Bäckerei", "it's", 'a "b"', "c\\d", "any")
 AS_NUMBERS = (0, 1, 64500, 64501, 4200000000)
 INTERFACES = (0, 1, 3, 10, 2**32 - 1)
+STATUSES = (0, 64, 65, 131, 192, 255)
+VRFS = (0, 1, 4096, 2**32 - 1)
 
 Row = dict[str, Any]
 Ask = Callable[[Sql], list[tuple[Any, ...]]]
@@ -67,6 +69,10 @@ def _row(chance: random.Random, number: int) -> Row:
         "direction": chance.choice(DIRECTIONS),
         "retention_class": chance.choice(("short", "long")),
     }
+    row |= {"forwarding_status": chance.choice(STATUSES), "flow_direction": chance.choice((0, 1))}
+    row |= {"in_vrf": chance.choice(VRFS), "out_vrf": chance.choice(VRFS)}
+    row["mpls_labels"] = chance.choice(([], [], [16], [2**20 - 1, 17], list(range(16, 26))))
+    row |= chance.choice((_plain, _plain, _translated, _block, _firewall))(chance, pool)
     if proto in (1, 58):
         row |= {"icmp_type": chance.choice((0, 3, 8, 128)), "icmp_code": chance.choice((0, 1, 3))}
     if proto in (6, 17):
@@ -74,6 +80,39 @@ def _row(chance: random.Random, number: int) -> Row:
     if proto == 6:
         row["tcp_flags"] = chance.choice(FLAGS)
     return row
+
+
+def _plain(chance: random.Random, pool: tuple[str, ...]) -> Row:
+    return {}
+
+
+def _translated(chance: random.Random, pool: tuple[str, ...]) -> Row:
+    return {
+        "nat_event": chance.choice((1, 2, 4)),
+        "post_nat_src_addr": mapped(chance.choice(pool)),
+        "post_nat_dst_addr": mapped(chance.choice(pool)),
+        "post_nat_src_port": chance.choice(PORTS),
+        "post_nat_dst_port": chance.choice(PORTS),
+    }
+
+
+def _block(chance: random.Random, pool: tuple[str, ...]) -> Row:
+    """The record that gives a subscriber, the source, a block of ports of a public address."""
+    first = chance.choice((2048, 2112, 65472))
+    return {
+        "nat_event": 16,
+        "post_nat_src_addr": mapped(chance.choice(pool)),
+        "nat_port_start": first,
+        "nat_port_end": first + 63,
+    }
+
+
+def _firewall(chance: random.Random, pool: tuple[str, ...]) -> Row:
+    return {
+        "firewall_event": chance.choice((1, 2, 3, 5)),
+        "firewall_event_code": chance.choice((1001, 1004, 2030)),
+        "user_name": chance.choice(NAMES),
+    }
 
 
 def _zero(kind: Kind, names: tuple[str, ...]) -> Any:
@@ -106,7 +145,9 @@ def _stored(column: Column, value: Any) -> Any:
             return list(value.packed)
         case Kind.ENUM:
             return column.names.index(value)
-        case Kind.LABELS | Kind.SEGMENTS:
+        case Kind.LABELS:
+            return [label << 4 for label in value] + [0] * (column.width - len(value))
+        case Kind.SEGMENTS:
             return [0] * column.width
         case _:
             return value

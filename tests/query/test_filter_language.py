@@ -82,6 +82,30 @@ def test_an_exporter_is_a_name_of_the_configuration_or_a_place() -> None:
     assert parse("exporter 10.1.2.3/16") == Within("exporter", (ip_network("10.1.0.0/16"),))
 
 
+def test_words_of_a_phrase_are_names_by_themselves() -> None:
+    for word in sorted({word for phrase in KEYWORDS if " " in phrase for word in phrase.split()} - set(KEYWORDS)):
+        assert parse(f"tenant {word} and direction ingress") == And(
+            (Named("tenant", word), Named("direction", "ingress"))
+        )
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("src xip 192.0.2.1 and nport > 80", "src nat ip 192.0.2.1 and nat port > 80"),
+        ("NAT\n\tHost 192.0.2.1", "nip 192.0.2.1"),
+        ("dst xnet 192.0.2.0 255.255.255.0", "dst nat net 192.0.2.0/24"),
+        ("odid in [7]", "observation  domain\tid in [7]"),
+        ("nat pblock start 5 or nat pblock end 5", "pblock start 5 or pblock end 5"),
+        ("asa event term", "asa event delete"),
+        ("nat event Add", "nat event == 1"),
+        ("flowdir EGRESS", "flowdir 1"),
+    ],
+)
+def test_a_field_may_have_several_words(text: str, plain: str) -> None:
+    assert parse(text) == parse(plain)
+
+
 def test_quotes_let_a_name_be_anything() -> None:
     assert parse("tenant 'and # \"so\" on'") == Named("tenant", 'and # "so" on')
 
@@ -109,6 +133,13 @@ def test_quotes_let_a_name_be_anything() -> None:
         ("net 10.0.0.0/33", "10.0.0.0/33", "an address or a prefix"),
         ("tcp and\n  dst port eighty or any", "eighty", "a number"),
         ("not " * (MAX_NESTING + 1) + "any", "not", "nested more than"),
+        ("nat 192.0.2.1", "nat", "did you mean 'nat event', 'nat host', 'nat ip'"),
+        ("tcp and mpls label11 5", "mpls", "'mpls label1'"),
+        ("src nat event 1", "nat event", "'nat port', 'net'"),
+        ("nat event created", "created", "expected a number, add or delete, found 'created'"),
+        ("asa event 256", "256", "256 is more than 255"),
+        ("flowdir up", "up", "ingress or egress"),
+        ("tenant nat ip", "nat ip", 'needs quotes: "nat ip"'),
         ("port " + "9" * 5000, "9" * 50, "expected 'in', a number"),
     ],
 )

@@ -10,15 +10,37 @@ from hypothesis import strategies as st
 from query.expression import End, Named, Node
 from query.filter import MAX_LENGTH, parse
 from query.reports import flows_report
-from query.sql import MAX_PARAMETERS, Parameters, condition
+from query.sql import MAX_PARAMETERS, Parameters, Sql, condition
 from query.words import MAX_NESTING
-from schema.columns import BY_NAME
+from schema.columns import BY_NAME, MAX_LABELS
 from tests.query.filter_evaluator import holds
 from tests.query.filter_strategies import FILTERS, text_of
 from tests.query.flow_rows import SINCE, UNTIL, Ask, Row
 
 _PLACEHOLDER = re.compile(r"\{p[0-9]+:(Array\()?(UInt8|UInt16|UInt32|UInt64|Int64|IPv6|String)\)?\}")
-_VOCABULARY = {*BY_NAME, "AND", "OR", "NOT", "IN", "BETWEEN", "bitAnd", "=", "<", ">", "<=", ">=", "0", "1", "6", "58"}
+_LABELS = {f"mpls_labels[{place}]" for place in range(1, MAX_LABELS + 1)}
+_VOCABULARY = {
+    *BY_NAME,
+    *_LABELS,
+    "arrayExists",
+    "value",
+    "->",
+    "AND",
+    "OR",
+    "NOT",
+    "IN",
+    "BETWEEN",
+    "bitAnd",
+    "=",
+    "<",
+    ">",
+    "<=",
+    ">=",
+    "0",
+    "1",
+    "6",
+    "58",
+}
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -43,6 +65,27 @@ def test_a_name_is_carried_by_a_parameter_whatever_it_is(name: str) -> None:
     parameters = Parameters()
     assert condition(Named("tenant", name, End.SOURCE), parameters) == "src_tenant = {p0:String}"
     assert parameters.values == {"p0": name}
+
+
+def test_an_address_after_translation_is_found_by_its_index(ask: Ask) -> None:
+    for end in ("src ", "dst "):
+        report = flows_report(parse(f"{end}nat ip 198.51.100.7 and nat port 443"), SINCE, UNTIL, 10, ("src_addr",))
+        explained = ask(Sql(f"EXPLAIN indexes = 1 {report.text}", report.parameters))
+        assert any(f"Name: post_nat_{end.strip()}_addr_bloom" in line for (line,) in explained)
+
+
+def test_who_used_a_public_address_and_port_is_found_in_flows_and_in_blocks(ask: Ask, rows: list[Row]) -> None:
+    flow = next(row for row in rows if row["post_nat_src_port"] == 443)
+    block = next(row for row in rows if row["nat_port_start"] == 2048)
+    for asked, port in ((flow, 443), (block, 2050)):
+        public = asked["post_nat_src_addr"]
+        node = parse(f"nat ip {public.ipv4_mapped or public} and nat port {port}")
+        found = {number for (number,) in ask(flows_report(node, SINCE, UNTIL, 1000, ("observation_domain",)))}
+        assert asked["observation_domain"] in found
+        for row in (rows[number] for number in found):
+            assert public in (row["post_nat_src_addr"], row["post_nat_dst_addr"])
+            ports = (row["post_nat_src_port"], row["post_nat_dst_port"])
+            assert port in ports or row["nat_port_start"] <= port <= row["nat_port_end"]
 
 
 def test_clickhouse_takes_the_deepest_nesting_and_the_longest_list(ask: Ask, rows: list[Row]) -> None:

@@ -1,7 +1,8 @@
 """Everyday filters and statistics select and count the same flows in nfdump as here.
 
 nfdump keeps an ICMP flow's type and code in its destination port, we keep no port there: the filters on ports leave
-ICMP out. nfdump 1.7.1 filters AS numbers only beside a database of places, so they are not here.
+ICMP out. nfdump 1.7.1 filters AS numbers only beside a database of places, stores no observation domain of NetFlow v9,
+and says `nip` and `nport` where later ones say `nat ip` and `nat port`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from ipaddress import IPv6Address
+from itertools import product
 from pathlib import Path
 from socket import AF_INET, SOCK_DGRAM, socket
 
@@ -23,15 +25,23 @@ from tests.query.flow_rows import SINCE, UNTIL, Ask, Row
 
 # NetFlow v9 elements (RFC 3954 section 8): the addresses by IP version, then what both versions share.
 _ADDRESSES = {
-    4: ((8, "src_addr"), (12, "dst_addr"), (15, "next_hop")),
-    6: ((27, "src_addr"), (28, "dst_addr"), (62, "next_hop")),
+    4: ((8, "src_addr"), (12, "dst_addr"), (15, "next_hop"), (225, "post_nat_src_addr"), (226, "post_nat_dst_addr")),
+    6: ((27, "src_addr"), (28, "dst_addr"), (62, "next_hop"), (281, "post_nat_src_addr"), (282, "post_nat_dst_addr")),
 }
 _NUMBERS = (
     (1, "Q", "bytes"), (2, "Q", "packets"), (4, "B", "proto"), (5, "B", "tos"), (6, "B", "tcp_flags"),
     (7, "H", "src_port"), (11, "H", "dst_port"), (10, "I", "in_if"), (14, "I", "out_if"), (16, "I", "src_as"),
     (17, "I", "dst_as"), (58, "H", "src_vlan"), (59, "H", "dst_vlan"), (32, "H", "icmp"), (21, "I", "last"),
-    (22, "I", "first"),
+    (22, "I", "first"), (61, "B", "flow_direction"), (89, "B", "forwarding_status"), (227, "H", "post_nat_src_port"),
+    (228, "H", "post_nat_dst_port"), (234, "I", "in_vrf"), (235, "I", "out_vrf"),
+    *((70 + place, "3s", place) for place in range(10)),
 )  # fmt: skip
+_EVENTS = (  # by sort of record; to nfdump's filters the one event is the other
+    (),
+    ((230, "B", "nat_event"), (361, "H", "nat_port_start"), (362, "H", "nat_port_end")),
+    ((233, "B", "firewall_event"), (33002, "H", "firewall_event_code")),
+)
+_KINDS = tuple(product((4, 6), range(len(_EVENTS))))
 
 
 def _datagram(sequence: int, *sets: tuple[int, bytes]) -> bytes:
@@ -39,23 +49,28 @@ def _datagram(sequence: int, *sets: tuple[int, bytes]) -> bytes:
     return struct.pack("!HHIIII", 9, 1, 60_000, int(SINCE.timestamp()), sequence, 0) + body
 
 
-def _template(version: int) -> bytes:
+def _template(version: int, sort: int) -> bytes:
     fields = [(element, 4 if version == 4 else 16) for element, _ in _ADDRESSES[version]]
-    fields += [(element, struct.calcsize(code)) for element, code, _ in _NUMBERS]
-    return struct.pack("!HH", 256 + version, len(fields)) + b"".join(struct.pack("!HH", *field) for field in fields)
+    fields += [(element, struct.calcsize(code)) for element, code, _ in _NUMBERS + _EVENTS[sort]]
+    head = struct.pack("!HH", 256 + _KINDS.index((version, sort)), len(fields))
+    return head + b"".join(struct.pack("!HH", *field) for field in fields)
 
 
-def _record(row: Row, version: int) -> bytes:
+def _record(row: Row, version: int, sort: int) -> bytes:
     values = row | {"icmp": row["icmp_type"] << 8 | row["icmp_code"], "first": 1000, "last": 2000}
+    labels = row["mpls_labels"] + [0] * 10
+    values |= {place: (labels[place] << 4).to_bytes(3, "big") for place in range(10)}
     addresses = [row[name].packed[-4 if version == 4 else 0 :] for _, name in _ADDRESSES[version]]
-    return b"".join(addresses) + b"".join(struct.pack(f"!{code}", values[name]) for _, code, name in _NUMBERS)
+    numbers = (struct.pack(f"!{code}", values[name]) for _, code, name in _NUMBERS + _EVENTS[sort])
+    return b"".join(addresses) + b"".join(numbers)
 
 
 def _datagrams(rows: list[Row]) -> Iterator[bytes]:
-    yield _datagram(0, (0, _template(4)), (0, _template(6)))
+    yield _datagram(0, *((0, _template(*kind)) for kind in _KINDS))
     for sequence, row in enumerate(rows, 1):
         version = 4 if row["src_addr"].ipv4_mapped else 6
-        yield _datagram(sequence, (256 + version, _record(row, version)))
+        sort = 1 if row["nat_event"] else 2 if row["firewall_event"] else 0
+        yield _datagram(sequence, (256 + _KINDS.index((version, sort)), _record(row, version, sort)))
 
 
 @pytest.fixture(scope="module")
@@ -137,6 +152,23 @@ def _nfdump(file: Path, *arguments: str) -> list[str]:
         "flags > 20",
         "icmp-type 8 or icmp-code 3",
         "PROTO UDP AND NOT src port EQ 53 # comment",
+        "nip 10.0.0.1",
+        "src nip 192.0.2.1 or nport 443",
+        "dst xip 2001:db8::1 or src xport 443",
+        "xnet 10.0.0.0/8 and not dst nport > 1024",
+        "nat event add and src nip 10.0.0.1",
+        "nat event delete and nip 10.0.0.2 or nat event 4",
+        "nat event > 5",
+        "pblock start 2048 or pblock end 2175",
+        "asa event create and asa xevent 2030 or asa event term and asa xevent > 2000",
+        "asa event deny",
+        "asa event 5 and not asa xevent 1001",
+        "flowdir egress",
+        "flowdir 0 and flowdir ingress",
+        "ingress vrf 4096 and not egress vrf > 1",
+        "mpls label1 16",
+        "mpls label1 > 16 or MPLS LABEL10 25",
+        "fwdstat 131 or not fwdstat 64 and proto tcp",
     ],
 )
 def test_a_filter_selects_the_flows_that_nfdump_selects(ask: Ask, flow_file: Path, text: str) -> None:

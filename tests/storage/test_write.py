@@ -8,6 +8,7 @@ from ipaddress import IPv6Address
 import numpy as np
 import pytest
 
+from decoders.block import Name, Naming
 from schema.batch import Flows, Symbols
 from schema.columns import FLOW_COLUMNS, Column, Kind
 from storage.client import DatabaseRefusalError, is_retryable
@@ -135,7 +136,7 @@ def test_a_block_cut_short_is_refused_for_good(database: Node) -> None:
     assert count(database) == 0
 
 
-def test_interface_names_are_stored_once_and_again_when_they_change(database: Node) -> None:
+def test_names_are_stored_once_and_again_when_they_change(database: Node) -> None:
     router = IPv6Address("::ffff:192.0.2.1").packed
     with database.connect("ingest") as client:
         writer = Writer(client)
@@ -146,9 +147,32 @@ def test_interface_names_are_stored_once_and_again_when_they_change(database: No
         writer.write_names([(router, 7, "interface", 1, "xe-0/0/0", "", NOW_MS + 1)])
         writer.write_names([(router, 7, "interface", 1, "xe-0/0/0", "uplink", NOW_MS + 2)])
     with database.connect("query") as client:
-        sql = "SELECT if_index, name, description, toUnixTimestamp64Milli(seen) FROM interface_names"
+        sql = "SELECT naming, id, name, description, toUnixTimestamp64Milli(seen) FROM names"
         assert sorted(client.query(f"{sql} FINAL").rows) == [
-            (1, "xe-0/0/0", "uplink", NOW_MS + 2),
-            (2, "lo0", "grüezi", NOW_MS),
+            ("interface", 1, "xe-0/0/0", "uplink", NOW_MS + 2),
+            ("interface", 2, "lo0", "grüezi", NOW_MS),
         ]
         assert len(client.query(sql).rows) <= 3
+
+
+def test_a_name_is_of_an_interface_an_application_a_vrf_or_a_sampler(database: Node) -> None:
+    router = IPv6Address("2001:db8::1").packed
+    names = [Name(router, 0, naming, 2**64 - 1 - code, f"it's {naming}", "", NOW_MS) for code, naming in
+             enumerate(Naming)]  # fmt: skip
+    with database.connect("ingest") as client:
+        Writer(client).write_names(names)
+        with pytest.raises(ValueError, match="tuple"):
+            Writer(client).write_names([(router, 0, "colour", 1, "red", "", NOW_MS)])
+    with database.connect("query") as client:
+        found = client.query("SELECT exporter, naming, id, name FROM names FINAL ORDER BY naming").rows
+        assert found == [(IPv6Address(name.exporter), str(name.naming), name.id, name.name) for name in names]
+        assert "2001:db8::1\t0\tinterface\t18446744073709551615\tit\\'s interface" in client.text("SELECT * FROM names")
+
+
+def test_every_column_can_be_read_as_text(database: Node) -> None:
+    write(database, every_column(50), "t")
+    with database.connect("query") as client:
+        head, *lines = client.text("SELECT * FROM flows", names=True).splitlines()
+    assert head.split("\t") == [column.name for column in FLOW_COLUMNS]
+    assert len(lines) == 50
+    assert {len(line.split("\t")) for line in lines} == {len(FLOW_COLUMNS)}
