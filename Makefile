@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEBIAN := softflowd pmacct nfdump tshark prometheus docker-compose systemd
 
-.PHONY: setup demo test check bench lock docs programs clean
+.PHONY: setup demo test check bench fuzz lock docs programs clean
 
 setup: $(VENV)/.ready
 
@@ -35,6 +35,14 @@ check: setup
 
 bench: setup programs
 	@$(BIN)/python -m benchmarks
+
+# Millions of broken datagrams: `make fuzz INPUTS=10000000 SEED=1`; what is found lies in build/fuzzing.
+INPUTS ?= 200000
+SEED ?= 1
+
+fuzz: setup
+	@$(BIN)/python -m fuzzing --inputs $(INPUTS) --seed $(SEED) --report docs/fuzzing.md \
+	  --commit "$$(git describe --always --dirty)"
 
 # Pins every dependency with its hashes; run after a change of pyproject.toml.
 lock: setup

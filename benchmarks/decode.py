@@ -1,76 +1,91 @@
-"""Decoding of whole blocks on one core, beside the Python peers on the same datagrams."""
+"""Decoding of whole blocks on one core, beside what others take for the same datagrams in the same run.
+
+A second is one of the processor's: what else runs on a shared machine does not count.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from benchmarks.peers import measure_netflow, measure_netflume
+from benchmarks import layouts, peers
+from benchmarks.layouts import Load
 from collector.heap import KEPT_OCTETS, keep_freed
 from decoders import Datagrams, Limits, State, decode
-from demo.encode import Exporter, IpfixExporter, NetFlow5Exporter, NetFlow9Exporter, Options, SFlowExporter
-from demo.encode_records import is_v4
-from demo.provider import traffic
-from demo.traffic import mapped, packets
-from schema.batch import Flows
+from demo.traffic import mapped
 
-_NOW = 1_795_000_000_000
-_FLOWS = 100_000
 _ROUNDS = 15
-_ROUTER = mapped("192.0.2.1").tobytes()
+_UNSETTLED = 3
 
 
-def v4_flows(count: int) -> Flows:
-    """Return `count` IPv4 flows of the demo's provider."""
-    flows = traffic(np.random.default_rng(7), count * 2, _NOW - 60_000, _NOW)
-    return flows.take(np.flatnonzero(is_v4(flows))[:count])
-
-
-def exported(exporter: Exporter, flows: Flows) -> list[bytes]:
-    """Return an exporter's announcements and datagrams."""
-    return [*exporter.announce(_NOW), *exporter.datagrams(flows, _NOW)]
-
-
-def rate(payloads: list[bytes]) -> tuple[float, int]:
-    """Return flows a second, the median of some rounds after a warm-up, and the flows of a round."""
-    block, state = Datagrams.of(payloads, _ROUTER, _NOW), State()
-    times = []
+def rate(load: Load) -> float:
+    """Return flows a second, the median of some rounds after a warm-up; ValueError where flows are lost."""
+    state = State()
+    decode(_block(load.announced), state, Limits())
+    block, times = _block(load.sent), []
     for _ in range(_ROUNDS):
-        begun = time.perf_counter()
+        begun = time.process_time()
         rows = decode(block, state, Limits()).flows.rows
-        times.append(time.perf_counter() - begun)
-    return rows / float(np.median(times[3:])), rows
+        times.append(time.process_time() - begun)
+        if rows != load.records:
+            raise ValueError(f"{load.name}: {rows} flows of {load.records}")
+    return load.records / float(np.median(times[_UNSETTLED:]))
+
+
+def _block(datagrams: Sequence[tuple[str, bytes]]) -> Datagrams:
+    return Datagrams.gather(
+        [payload for _, payload in datagrams],
+        [mapped(address).tobytes() for address, _ in datagrams],
+        [layouts.NOW] * len(datagrams),
+    )
+
+
+def compared(load: Load) -> Iterator[dict[str, Any]]:
+    """Yield our result for a load, and then each peer's."""
+    ours = rate(load)
+    single = load.records == len(load.sent)
+    unit, scale = ("k datagrams/s", 1e3) if single else ("M flows/s", 1e6)
+    yield {
+        "bench": f"decode_{load.name}", "value": round(ours / scale, 2), "unit": unit,
+        "records_per_datagram": round(load.records / len(load.sent), 1), "layouts": load.layouts,
+    }  # fmt: skip
+    for peer in peers.PEERS:
+        name = f"decode_{load.name}_peer_{peer}"
+        found = peers.measure(peer, load)
+        if isinstance(found, str):
+            yield {"bench": name, "value": None, "unit": unit, "why": found}
+            continue
+        extra = {key: round(value, 2) for key, value in found.items() if key != "rate"}
+        yield {
+            "bench": name, "value": round(found["rate"] / scale, 4), "unit": unit,
+            "flowkeep_times_faster": float(f"{ours / found['rate']:.3g}"), **extra,
+        }  # fmt: skip
 
 
 def run() -> Iterator[dict[str, Any]]:
-    """Yield a result for each protocol, and how many times faster NetFlow v9 is than the peers."""
+    """Yield results for full datagrams of one layout, of each protocol."""
     keep_freed(KEPT_OCTETS)  # as the collector does
-    flows = v4_flows(_FLOWS)
-    boot = _NOW - 10**7
-    options = Options(sampler_rates=(1,))
-    exporters: dict[str, Callable[[], list[bytes]]] = {
-        "netflow5": lambda: exported(NetFlow5Exporter(boot), flows),
-        "netflow9": lambda: exported(NetFlow9Exporter(1, boot, options=options), flows),
-        "ipfix": lambda: exported(IpfixExporter(1, options=options, max_octets=2000), flows),
-        "sflow": lambda: exported(SFlowExporter("192.0.2.9", boot), packets(np.random.default_rng(7), flows, 20)),
-    }
-    ours = 0.0
-    for name, make in exporters.items():
-        payloads = make()
-        found, rows = rate(payloads)
-        if name == "netflow9":
-            ours = found
-        yield {
-            "bench": f"decode_{name}", "value": round(found / 1e6, 2), "unit": "M flows/s",
-            "records_per_datagram": round(rows / len(payloads), 1),
-        }  # fmt: skip
-    sample = exporters["netflow9"]()
-    for name, measure in (("netflow", measure_netflow), ("netflume", measure_netflume)):
-        peer = measure(sample[: 1 + 20_000 // 24])
-        yield {
-            "bench": f"decode_netflow9_peer_{name}", "value": round(peer / 1e6, 3), "unit": "M flows/s",
-            "flowkeep_times_faster": round(ours / peer, 1),
-        }  # fmt: skip
+    for load in layouts.fixed():
+        yield from compared(load)
+
+
+def run_interleaved() -> Iterator[dict[str, Any]]:
+    """Yield results for many exporters of many layouts: the same for all, and all different."""
+    keep_freed(KEPT_OCTETS)
+    for common in (True, False):
+        yield from compared(layouts.interleaved(common))
+
+
+def run_one_record() -> Iterator[dict[str, Any]]:
+    """Yield results for datagrams of one record."""
+    keep_freed(KEPT_OCTETS)
+    yield from compared(layouts.one_record())
+
+
+def run_variable() -> Iterator[dict[str, Any]]:
+    """Yield results for records with variable-length fields."""
+    keep_freed(KEPT_OCTETS)
+    yield from compared(layouts.variable())

@@ -1,11 +1,12 @@
-"""What other programs take for the same NetFlow v9 datagrams: the packages `netflow` and `netflume`, and nfcapd.
+"""What other programs take for the same datagrams: the packages `netflow` and `netflume`, and nfcapd.
 
-`datagrams` begins with the one that holds the templates.
+The packages run in a child process with a time limit, for some datagrams make them raise or never return. They decode
+only, as we do here; nfcapd's figure holds more, for it reads UDP and writes its file.
 """
 
 from __future__ import annotations
 
-import contextlib
+import multiprocessing
 import re
 import resource
 import shutil
@@ -14,78 +15,137 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import netflow
 import netflume
 
-_EXPORTER = "192.0.2.1"
+from benchmarks.layouts import Load
+
+Found = dict[str, float]
+_DATAGRAMS = 3000
+"""Datagrams given to the packages, which are slow."""
+_LIMIT = 90.0
 _BURST = 32
 """Datagrams sent at a time: about a third of the default receive buffer, so that nfcapd loses nothing."""
 _PATIENCE = 30.0
 _ROUNDS = 3
 
 
-def measure_netflow(datagrams: Sequence[bytes]) -> float:
-    """Return the flows that `netflow` decodes per second of one core; it gives up some datagrams with options."""
-    # As bytes, a datagram that happens to be valid UTF-8 would be taken for a hex dump.
-    payloads = [bytearray(datagram) for datagram in datagrams]
-    templates: dict[str, dict[int, object]] = {"netflow": {}, "ipfix": {}}
-    flows = 0
-    begin = time.process_time()
-    for payload in payloads:
-        # Several options templates in one set are more than it can read; it has kept the templates before them by then.
-        with contextlib.suppress(ValueError, KeyError):
-            flows += len(netflow.parse_packet(payload, templates).flows)
-    return flows / (time.process_time() - begin)
+def measure(peer: str, load: Load) -> Found | str:
+    """Return what a peer does with a load, or why it cannot.
 
-
-def measure_netflume(datagrams: Sequence[bytes]) -> float:
-    """Return the flows that `netflume` decodes per second of one core, into its plain dicts."""
-    decoder = netflume.Decoder()
-    begin = time.process_time()
-    flows = sum(len(decoder.flows(datagram, _EXPORTER)) for datagram in datagrams)
-    return flows / (time.process_time() - begin)
-
-
-def measure_nfcapd(datagrams: Sequence[bytes], flows: int) -> dict[str, float] | None:
-    """Send the datagrams, which hold `flows` flows, to nfcapd over loopback; None where nfcapd is not installed.
-
-    `cpu_seconds` is its user and system time, start and final write included, for a million flows that it stored
-    uncompressed; `octets` is what one takes in its file; `stored` is the part of `flows` that it stored. The best of
-    some rounds counts: the first regularly takes half as much again.
+    `rate` is flows per second of one core, nfcapd's start and final write included; `decoded` is the part of the flows
+    that it found. nfcapd stores uncompressed: `cpu_seconds` are for a million flows, `octets` is what one takes there.
     """
+    if peer == "nfcapd":
+        return _nfcapd(load)
+    few = load._replace(
+        sent=load.sent[:_DATAGRAMS], records=load.records * min(_DATAGRAMS, len(load.sent)) // len(load.sent)
+    )
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=_child, args=(peer, few, theirs))
+    process.start()
+    theirs.close()
+    try:
+        found: Found | str = ours.recv() if ours.poll(_LIMIT) else f"no answer within {_LIMIT:.0f} s"
+    except EOFError:
+        found = "it died"
+    process.kill()
+    process.join()
+    return found
+
+
+def _child(peer: str, load: Load, out: Connection) -> None:
+    errors: dict[str, int] = {}
+    parse = {"netflow": _netflow, "netflume": _netflume}[peer]()
+
+    def flows(datagrams: Sequence[tuple[str, bytes]]) -> int:
+        count = 0
+        for exporter, datagram in datagrams:
+            try:
+                count += parse(exporter, datagram)
+            except Exception as error:
+                named = type(error).__name__
+                errors[named] = errors.get(named, 0) + 1
+        return count
+
+    flows(load.announced)
+    begun = time.process_time()
+    count = flows(load.sent)
+    seconds = time.process_time() - begun
+    if count:
+        out.send({"rate": count / seconds, "decoded": count / load.records})
+    else:
+        out.send(f"it decodes none ({', '.join(f'{name}: {times}' for name, times in errors.items()) or 'no error'})")
+
+
+def _netflow() -> Callable[[str, bytes], int]:
+    """Return a parser that keeps the templates of each exporter apart, as `netflow` does not by itself.
+
+    As bytes, a datagram that happens to be valid UTF-8 would be taken for a hex dump.
+    """
+    templates: dict[str, dict[str, dict[int, object]]] = {}
+
+    def parse(exporter: str, datagram: bytes) -> int:
+        own = templates.setdefault(exporter, {"netflow": {}, "ipfix": {}})
+        return len(netflow.parse_packet(bytearray(datagram), own).flows)
+
+    return parse
+
+
+def _netflume() -> Callable[[str, bytes], int]:
+    """Return a parser into the plain dicts of `netflume`."""
+    decoder = netflume.Decoder()
+    return lambda exporter, datagram: len(decoder.flows(datagram, exporter))
+
+
+def _nfcapd(load: Load) -> Found | str:
+    """Send a load to nfcapd over loopback; the best of some rounds, for the first often takes half as much again."""
     if not shutil.which("nfcapd") or not shutil.which("nfdump"):
-        return None
-    return min((_round(datagrams, flows) for _ in range(_ROUNDS)), key=lambda measured: measured["cpu_seconds"])
+        return "nfdump is not installed"
+    if load.name == "sflow":
+        return "it reads no sFlow"
+    found = [_round(load) for _ in range(_ROUNDS)]
+    rounds = [one for one in found if not isinstance(one, str)]
+    return max(rounds, key=lambda one: one["rate"]) if rounds else found[0]
 
 
-def _round(datagrams: Sequence[bytes], flows: int) -> dict[str, float]:
+def _round(load: Load) -> Found | str:
     with tempfile.TemporaryDirectory() as folder:
         before = _children_seconds()
-        _feed(datagrams, folder)
+        _feed([*load.announced, *load.sent], folder)
         seconds = _children_seconds() - before
         files = list(Path(folder).glob("nfcapd.[0-9]*"))
         stored = sum(_stored(file) for file in files)
         octets = sum(file.stat().st_size for file in files)
     if not stored:
-        raise RuntimeError("nfcapd stored none of the flows sent to it")
-    return {"cpu_seconds": seconds / stored * 1e6, "octets": octets / stored, "stored": stored / flows}
+        return "it stores none"
+    return {
+        "rate": stored / seconds, "decoded": stored / load.records, "cpu_seconds": seconds / stored * 1e6,
+        "octets": octets / stored,
+    }  # fmt: skip
 
 
-def _feed(datagrams: Sequence[bytes], folder: str) -> None:
+def _feed(datagrams: Sequence[tuple[str, bytes]], folder: str) -> None:
     """Run nfcapd, writing to `folder`, until it has read all datagrams and written its file."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
-        sender.bind(("127.0.0.1", 0))
+    with ExitStack() as stack:
+        senders: dict[str, socket.socket] = {}
+        for address in dict.fromkeys(exporter for exporter, _ in datagrams):
+            senders[address] = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+            senders[address].bind((address, 0))
         port = _free_port()
         command = ["nfcapd", "-w", folder, "-b", "127.0.0.1", "-p", str(port), "-t", "3600", "-C", "none"]
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
             try:
                 _await_queue(port)
                 for first in range(0, len(datagrams), _BURST):
-                    for datagram in datagrams[first : first + _BURST]:
-                        sender.sendto(datagram, ("127.0.0.1", port))
+                    for exporter, datagram in datagrams[first : first + _BURST]:
+                        senders[exporter].sendto(datagram, ("127.0.0.1", port))
                     _await_queue(port)
             finally:
                 process.send_signal(signal.SIGTERM)
@@ -118,3 +178,6 @@ def _stored(file: Path) -> int:
     statistics = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     found = re.search(r"^Flows: (\d+)$", statistics, re.MULTILINE)
     return int(found[1]) if found else 0
+
+
+PEERS = ("nfcapd", "netflow", "netflume")

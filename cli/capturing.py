@@ -123,7 +123,7 @@ def _progress(files: list[Path], beside_flows: bool) -> Iterator[Advance]:
     console = Console(stderr=True)
     sizes = [path.stat().st_size if path.is_file() else 0 for path in files]
     shown = console.is_terminal and sum(sizes) >= _LARGE and not (beside_flows and sys.stdout.isatty())
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not shown) as progress:
         task = progress.add_task(files[0].name, total=sum(sizes))
         before = [0, *accumulate(sizes)]

@@ -62,7 +62,7 @@ def check(config: ConfigOption = None) -> None:
     policy, allocations = read(loaded)
     print(
         f"good: {len(allocations)} allocations, {len(policy.classes)} retention classes, "
-        f"{len(loaded.exporters)} allowed exporters, {len(loaded.listen)} listeners"
+        f"{len(loaded.exporters)} allowed exporters, {len(loaded.listen) + len(loaded.listen_tcp)} listeners"
     )
 
 
@@ -74,12 +74,21 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
         return
     rows: list[tuple[str, object]] = []
     for name, value in books.items():
-        if isinstance(value, dict):
-            value = ", ".join(f"{key} {count:,}" for key, count in value.items()) or "none"
-        if isinstance(value, bool):
-            value = "yes" if value else "no"
-        rows.append((name.replace("_", " "), f"{value:,}" if isinstance(value, int) else value))
+        words = name.replace("_", " ")
+        if isinstance(value, dict) and any(isinstance(part, dict) for part in value.values()):
+            rows += [(f"{words} of {key}", _shown(part)) for key, part in value.items()]
+        else:
+            rows.append((words, _shown(value)))
     print_table(("", ""), rows)
+
+
+def _shown(value: object) -> object:
+    """Return a value of the books as people read it."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_shown(part)}" for key, part in value.items()) or "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:,}" if isinstance(value, int) else value
 
 
 def demo(

@@ -16,6 +16,13 @@ from settings.config import Config
 
 log = logging.getLogger("flowkeep")
 _HOUR_MS = 3_600_000
+_REFUSED = {Count.TCP_NOT_ALLOWED: "exporter_not_allowed", Count.TCP_TOO_MANY: "too_many"}
+_CLOSED = {
+    Count.TCP_BROKEN: "no_ipfix_message",
+    Count.TCP_HALF_SENT: "message_half_sent",
+    Count.TCP_IDLE: "idle",
+    Count.TCP_RULES: "template_redefined",
+}
 
 
 class Accounts:
@@ -45,6 +52,7 @@ class Accounts:
         metrics, journal = self._metrics, self._journal
         metrics.datagrams_received.inc(self._news(Count.RECEIVED))
         metrics.octets_received.inc(self._news(Count.OCTETS))
+        self._take_tcp()
         faults = {Fault.EXPORTER_NOT_ALLOWED: Count.REFUSED, Fault.JOURNAL_FULL: Count.JOURNAL_FULL}
         metrics.count_faults({fault: news for fault, count in faults.items() if (news := self._news(count))})
         self._bound_journal()
@@ -55,6 +63,15 @@ class Accounts:
         for name, lost in zip(self._config.listen, drops(self._listeners), strict=True):
             metrics.socket_drops.labels(name).inc(max(lost - self._dropped.get(name, 0), 0))
             self._dropped[name] = lost
+
+    def _take_tcp(self) -> None:
+        metrics = self._metrics
+        metrics.tcp_sessions.set(self._tally[Count.TCP_OPEN])
+        metrics.tcp_opened.inc(self._news(Count.TCP_OPENED))
+        for counter, reasons in ((metrics.tcp_refused, _REFUSED), (metrics.tcp_closed, _CLOSED)):
+            for count, reason in reasons.items():
+                if news := self._news(count):
+                    counter.labels(reason).inc(news)
 
     def _news(self, count: Count) -> int:
         """Return by how much a counter of the receiver's has grown since it was last asked."""

@@ -10,26 +10,23 @@ import logging
 import math
 import os
 import signal
-import socket
 import time
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
-
 from collector import lock
 from collector.accounts import Accounts
 from collector.clock import Clock
+from collector.decoding import senders_of
 from collector.endpoint import Answer, Endpoint
 from collector.heap import KEPT_OCTETS, keep_freed
 from collector.journal import Journal
-from collector.listeners import bind
+from collector.listeners import Listeners, bind
 from collector.metrics import Metrics
 from collector.pipeline import Attribution, Pipeline
 from collector.purge_watch import PurgeWatch
 from collector.receiver_process import ReceiverProcess
 from collector.seldom import Seldom
-from decoders import Senders
 from settings.config import Config, Embedded
 from settings.errors import RefusalError, UnreachableError, UserError
 from storage.client import Client, connect
@@ -92,7 +89,7 @@ class Daemon:
         keep_freed(KEPT_OCTETS)
         descriptor = lock.take(self._config.data_dir)
         self._attribution = self._load()
-        listeners = bind(self._config.listen, self._config.receive_buffer)
+        listeners = bind(self._config)
         endpoint = None
         try:
             endpoint = Endpoint(
@@ -106,8 +103,7 @@ class Daemon:
         finally:
             if endpoint:
                 endpoint.close()
-            for listener in listeners:
-                listener.close()
+            listeners.close()
             os.close(descriptor)
 
     def stop(self, *_: object) -> None:
@@ -118,16 +114,16 @@ class Daemon:
         """Have tenants and policy read again; fit for a signal handler."""
         self._reload_asked = True
 
-    def _collect(self, listeners: list[socket.socket], descriptor: int) -> None:
+    def _collect(self, listeners: Listeners, descriptor: int) -> None:
         """Receive from the first moment; what comes before ClickHouse is up waits in the journal."""
         directory = self._config.data_dir / "journal"
         try:
-            self._journal = Journal(directory, _senders(self._config))
+            self._journal = Journal(directory, senders_of(self._config))
             self._receiver = ReceiverProcess(self._config, listeners, descriptor, self._journal, self._clock)
         except OSError as error:
             raise RefusalError(f"{directory}: cannot be used: {error.strerror}; the journal needs it") from None
         tally = self._receiver.tally
-        self._accounts = Accounts(self._config, self._journal, tally, listeners, self.metrics, self._clock)
+        self._accounts = Accounts(self._config, self._journal, tally, listeners.udp, self.metrics, self._clock)
         self._receiver.start()
         try:
             if not self._start_storage():
@@ -142,12 +138,11 @@ class Daemon:
                 self._clock,
                 lambda: self._stopping,
                 self._watch,
+                self._receiver.close_sessions,
             )
             self._ready = True
-            log.info(
-                "ready: UDP %s, metrics on http://%s/metrics", ", ".join(self._config.listen), self._config.metrics
-            )
-            self._work(pipeline)
+            self._say_ready()
+            self._work(pipeline, listeners)
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)  # what follows has bounds of its own
             self._ready = False
@@ -165,7 +160,12 @@ class Daemon:
         self._client = connect(self._config.storage, self._config.data_dir, "ingest", _PATIENCE)
         self._writer = Writer(self._client)
 
-    def _work(self, pipeline: Pipeline) -> None:
+    def _say_ready(self) -> None:
+        config = self._config
+        tcp = f", TCP {', '.join(config.listen_tcp)}" if config.listen_tcp else ""
+        log.info("ready: UDP %s%s, metrics on http://%s/metrics", ", ".join(config.listen), tcp, config.metrics)
+
+    def _work(self, pipeline: Pipeline, listeners: Listeners) -> None:
         while not self._stopping:
             busy = pipeline.step(flush=False)
             self._watch()
@@ -173,8 +173,11 @@ class Daemon:
                 time.sleep(_POLL)
         log.info("stopping: storing what was received")
         self._receiver.stop()
+        for listener in listeners.tcp:  # nobody accepts any more: exporters are to know it at once
+            listener.close()
         while pipeline.step(flush=True):
             pass
+        pipeline.save()
         self._account()
         waiting = self._journal.backlog()
         if waiting:
@@ -284,13 +287,6 @@ class Daemon:
 
     def _status(self) -> Answer:
         return True, {"ready": self._ready, **self.metrics.books()}
-
-
-def _senders(config: Config) -> Senders:
-    """Return what the configuration says of each exporter, and nothing of those it does not list."""
-    rates = np.array([*(exporter.sampling_rate or 0 for exporter in config.exporters), 0], np.uint32)
-    no = np.zeros(len(rates), np.bool_)
-    return Senders(rates, np.zeros_like(rates), no, no)
 
 
 def _stamp(path: Path) -> float:

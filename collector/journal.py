@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,13 +25,16 @@ from decoders import Datagrams, Senders
 log = logging.getLogger("flowkeep")
 _ROW = np.dtype(
     [("time", "i8"), ("exporter", "V16"), ("offset", "u8"), ("length", "u4"), ("port", "u2"), ("entry", "u2"),
-     ("listener", "u2"), ("pad", "V6")]
+     ("listener", "u2"), ("session_low", "u2"), ("session_high", "u4")]
 )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Datagrams [start, end) of one segment; `entries` are their rows in the exporters' allow-list."""
+    """Rows [start, end) of one segment: datagrams, and ends of TCP sessions, which have a session and no octets.
+
+    `entries` are the datagrams' entries in the exporters' allow-list; ends of sessions are left out.
+    """
 
     segment: int
     start: int
@@ -48,10 +52,12 @@ class Journal:
         self._directory = directory
         self._senders = senders
         self._at = Position.load(directory)
+        self._state_is_current = self._at.state == _state_file(self._at.segment, self._at.row)
         if (self._at.row or self._at.pending) and not path_of(directory, self._at.segment).exists():
             # It was stored to its end and deleted: its number must not serve again, under the same inserts' tokens.
             self._at = Position(self._at.identity, self._at.segment + 1, state=self._at.state)
         self._open: Segment | None = None
+        self._ends: dict[int, _Ends] = {}
         self._sweep()
 
     @property
@@ -86,9 +92,16 @@ class Journal:
             return None
         return state
 
+    @property
+    def state_is_current(self) -> bool:
+        """Whether the saved state is of exactly the position where we began, or of one before it."""
+        return self._state_is_current
+
     def backlog(self) -> int:
         """Return how many datagrams wait to be stored."""
-        return sum(self._count(number) - (self._at.row if number == self.segment else 0) for number in self._ahead())
+        ahead = self._ahead()
+        self._ends = {number: ends for number, ends in self._ends.items() if number in ahead}
+        return sum(self._waiting(number) for number in ahead)
 
     def oldest_waiting(self) -> int | None:
         """Return when the oldest datagram that waits was received, ms; None where none waits."""
@@ -106,8 +119,11 @@ class Journal:
     def _ahead(self) -> list[int]:
         return [number for number in numbers(self._directory) if number >= self.segment]
 
-    def _count(self, number: int) -> int:
-        return Segment(path_of(self._directory, number), writable=False).count
+    def _waiting(self, number: int) -> int:
+        """Return how many datagrams of a segment are not stored."""
+        segment = Segment(path_of(self._directory, number), writable=False)
+        start, end = self._at.row if number == self.segment else 0, segment.count
+        return end - start - self._ends.setdefault(number, _Ends()).between(segment, start, end)
 
     def next_block(self, most: int, whole: Callable[[int], bool]) -> Block | None:
         """Return the next block of at most `most` octets (at least one datagram), or None where nothing is ready.
@@ -160,6 +176,7 @@ class Journal:
         first, end = int(rows["offset"][0]), int(rows["offset"][-1] + rows["length"][-1])
         data = np.frombuffer(segment.map, np.uint8, end - first, segment.data_at + first)
         entries = rows["entry"].astype(np.uint16)
+        sessions = rows["session_high"].astype(np.int64) << 16 | rows["session_low"]
         datagrams = Datagrams(
             data,
             rows["offset"].astype(np.int64) - first,
@@ -167,11 +184,11 @@ class Journal:
             np.frombuffer(rows["exporter"].tobytes(), np.uint8).reshape(-1, 16),
             rows["time"].astype(np.int64),
             rows["port"].astype(np.int64),
-            np.zeros(len(rows), np.int64),
+            sessions,
             np.minimum(entries, len(self._senders.override) - 1).astype(np.int64),
             self._senders,
         )
-        return Block(self.segment, self._at.row, self._at.row + len(rows), datagrams, entries)
+        return Block(self.segment, self._at.row, self._at.row + len(rows), datagrams, entries[~_are_ends(rows)])
 
     def token(self, block: Block) -> str:
         """Return the name of the block's insert, the same after every restart."""
@@ -187,12 +204,19 @@ class Journal:
 
         JournalError where the disk is full: nothing has changed then, and it may be called again.
         """
-        old = new = self._at.state
+        self._settle(replace(self._at, row=block.end, pending=None), state)
+
+    def save_state(self, state: dict[str, Any]) -> None:
+        """Save the decoders' state of the present position, between blocks; JournalError where the disk is full."""
+        self._settle(self._at, state)
+
+    def _settle(self, to: Position, state: dict[str, Any] | None) -> None:
+        old = self._at.state
         if state is not None:
-            new = f"decoders-{block.segment}-{block.end}.json"
-            replace_file(self._directory / new, json.dumps(state))
-        self._move(replace(self._at, row=block.end, pending=None, state=new))
-        if old is not None and old != new:
+            to = replace(to, state=_state_file(to.segment, to.row))
+            replace_file(self._directory / str(to.state), json.dumps(state))
+        self._move(to)
+        if old is not None and old != to.state:
             (self._directory / old).unlink(missing_ok=True)
 
     def _move(self, to: Position) -> None:
@@ -212,10 +236,36 @@ class Journal:
             segment = Segment(path, writable=False)
             if size <= most and not _all_before(segment, before):
                 break
-            gone += segment.count
+            gone += self._waiting(number)
             size -= path.stat().st_size
             path.unlink()
         return gone
+
+
+class _Ends:
+    """The rows of a segment that end TCP sessions and are no datagrams; each row is looked at once."""
+
+    def __init__(self) -> None:
+        self._rows: list[int] = []
+        self._seen = 0
+
+    def between(self, segment: Segment, start: int, end: int) -> int:
+        """Return how many of the rows [start, end) are such."""
+        if end > self._seen:
+            self._rows += (np.flatnonzero(_are_ends(_rows(segment)[self._seen : end])) + self._seen).tolist()
+            self._seen = end
+        return bisect_left(self._rows, end) - bisect_left(self._rows, start)
+
+
+def _state_file(segment: int, row: int) -> str:
+    """Return the name of the file with the decoders' state at a position."""
+    return f"decoders-{segment}-{row}.json"
+
+
+def _are_ends(rows: npt.NDArray[np.void]) -> npt.NDArray[np.bool_]:
+    """Say of index rows which of them end a TCP session."""
+    ends: npt.NDArray[np.bool_] = (rows["length"] == 0) & (rows["session_high"] != 0)
+    return ends
 
 
 def _rows(segment: Segment) -> npt.NDArray[np.void]:

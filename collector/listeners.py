@@ -1,4 +1,4 @@
-"""The UDP sockets: bound by the daemon, so that a port in use is known at once, read by the receiver."""
+"""The UDP and TCP sockets: bound by the daemon, so that a port in use is known at once, read by the receiver."""
 
 from __future__ import annotations
 
@@ -7,46 +7,69 @@ import logging
 import os
 import socket
 from pathlib import Path
+from typing import NamedTuple
 
-from settings.config import parse_endpoint
+from settings.config import Config, parse_endpoint
 from settings.errors import ConfigError, RefusalError, UserError
 
 log = logging.getLogger("flowkeep")
 _SO_RCVBUFFORCE = 33
+_BACKLOG = 64
 
 
-def bind(endpoints: list[str], receive_buffer: int) -> list[socket.socket]:
-    """Return a bound socket for each `ADDRESS:PORT`; its buffer is `receive_buffer` octets, if the kernel lets us."""
-    sockets: list[socket.socket] = []
-    try:
-        for endpoint in endpoints:
-            sockets.append(_bind(endpoint, receive_buffer))
-    except UserError:
-        for listener in sockets:
+class Listeners(NamedTuple):
+    """The sockets that receive, in the order of the configuration's `listen` and `listen_tcp`."""
+
+    udp: list[socket.socket]
+    tcp: list[socket.socket]
+
+    def close(self) -> None:
+        """Close them all."""
+        for listener in (*self.udp, *self.tcp):
             listener.close()
+
+
+def bind(config: Config) -> Listeners:
+    """Return a bound socket for each configured `ADDRESS:PORT`; UserError where one cannot be had.
+
+    UDP's have a buffer of `receive_buffer` octets, if the kernel lets us; TCP's listen.
+    """
+    listeners = Listeners([], [])
+    try:
+        for endpoint in config.listen:
+            listener = _bind(endpoint, "UDP", socket.SOCK_DGRAM, "`ss -lunp` shows which, or change 'listen'")
+            listeners.udp.append(listener)
+            _set_buffer(listener, endpoint, config.receive_buffer)
+        for endpoint in config.listen_tcp:
+            listener = _bind(endpoint, "TCP", socket.SOCK_STREAM, "`ss -ltnp` shows which, or change 'listen_tcp'")
+            listeners.tcp.append(listener)
+    except UserError:
+        listeners.close()
         raise
-    return sockets
+    return listeners
 
 
-def _bind(endpoint: str, receive_buffer: int) -> socket.socket:
+def _bind(endpoint: str, protocol: str, kind: socket.SocketKind, way_out: str) -> socket.socket:
     host, port = parse_endpoint(endpoint)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_DGRAM)
+    listener = socket.socket(family, kind)
     try:
         if family == socket.AF_INET6:
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        if kind == socket.SOCK_STREAM:
+            # or connections of the run before us, which are on their way out, would keep the port
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
+        if kind == socket.SOCK_STREAM:
+            listener.listen(_BACKLOG)
     except OSError as error:
         listener.close()
         if error.errno == errno.EADDRINUSE:
-            raise RefusalError(
-                f"UDP {endpoint} is in use by another program; `ss -lunp` shows which, or change 'listen'"
-            ) from None
+            raise RefusalError(f"{protocol} {endpoint} is in use by another program; {way_out}") from None
         if error.errno in (errno.EADDRNOTAVAIL, errno.EACCES):
-            raise ConfigError(f"cannot listen on UDP {endpoint}: {error.strerror}") from None
-        raise RefusalError(f"cannot listen on UDP {endpoint}: {error.strerror}") from None
+            raise ConfigError(f"cannot listen on {protocol} {endpoint}: {error.strerror}") from None
+        raise RefusalError(f"cannot listen on {protocol} {endpoint}: {error.strerror}") from None
     listener.setblocking(False)
-    _set_buffer(listener, endpoint, receive_buffer)
     return listener
 
 

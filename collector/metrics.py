@@ -48,11 +48,41 @@ class Metrics:
         self.records_stored = counter("records_stored_total", "Flows that ClickHouse acknowledged.")
         self.records_dropped = counter("records_dropped_total", "Flows decoded but not stored.", "reason")
         self.sampling_unknown = counter("sampling_unknown_records_total", "Flows whose sampling rate is not known.")
-        self.sequence_gaps = counter("sequence_gaps_total", "Places where an exporter's numbering skipped ahead.")
+        self.sampling_sources = counter(
+            "records_by_sampling_source_total", "Flows by what said their sampling rate.", "source"
+        )
+        self.sequence_lost = counter(
+            "sequence_lost_units_total",
+            "What exporters numbered and never came, in the unit of the protocol.",
+            "exporter",
+            "protocol",
+            "unit",
+        )
+        self.sequence_gaps = counter(
+            "sequence_gaps_total", "Places where an exporter's numbering skipped ahead.", "exporter", "protocol"
+        )
+        self.sequence_reordered = counter(
+            "sequence_reordered_total", "Messages that came after later ones.", "exporter", "protocol"
+        )
+        self.sequence_duplicates = counter(
+            "sequence_duplicates_total", "Messages that came twice.", "exporter", "protocol"
+        )
+        self.sequence_resets = counter(
+            "sequence_resets_total", "Times that an exporter's numbering began anew.", "exporter", "protocol"
+        )
+        self.sequence_shared = gauge(
+            "sequence_shared", "1 while several exporters number as if they were one: 'separate_ports'.", "exporter"
+        )
+        self.octets_decoded = counter("decoded_octets_total", "Octets of datagrams by what became of them.", "kind")
         self.templates_received = counter("templates_received_total", "Template definitions received.")
         self.option_records = counter("option_records_total", "Options data records received.")
         self.counter_samples = counter("sflow_polled_samples_total", "sFlow counter samples received.")
         self.templates = gauge("templates", "Templates in force.")
+        self.template_age = gauge(
+            "template_age_seconds", "Age of the template that the exporter has not sent again for longest.", "exporter"
+        )
+        self.waiting_sets = gauge("waiting_sets", "Data sets that wait for their template.")
+        self.waiting_octets = gauge("waiting_octets", "Octets of the data sets that wait for their template.")
         self.insert_seconds = Histogram(
             "flowkeep_clickhouse_insert_seconds", "Time of one insert.", buckets=_SECONDS, registry=registry
         )
@@ -64,6 +94,10 @@ class Metrics:
         self.socket_drops = counter(
             "socket_drops_total", "Datagrams the kernel dropped for want of buffer.", "listener"
         )
+        self.tcp_sessions = gauge("tcp_sessions", "TCP sessions that are open.")
+        self.tcp_opened = counter("tcp_sessions_opened_total", "TCP sessions that were accepted.")
+        self.tcp_refused = counter("tcp_sessions_refused_total", "TCP connections that were not accepted.", "reason")
+        self.tcp_closed = counter("tcp_sessions_closed_total", "TCP sessions that we ended, by why.", "reason")
         self.allocations = gauge("allocations", "Allocations in force.")
         self.reloads = counter("reloads_total", "Reloads of allocations and policy.", "result")
         self.reload_failed = gauge(
@@ -109,13 +143,47 @@ class Metrics:
             "kernel_drops": sum(_by_label(self.socket_drops).values()),
             "journal_bytes": _value(self.journal_octets),
             "lag_seconds": round(self._lag, 3),
+            "sequence": self._sequence(),
+            "tcp_sessions": {
+                "open": _value(self.tcp_sessions),
+                "opened": _value(self.tcp_opened),
+                "refused": sum(_by_label(self.tcp_refused).values()),
+                "closed": sum(_by_label(self.tcp_closed).values()),
+            },
         }
+
+    def _sequence(self) -> dict[str, dict[str, Any]]:
+        """Return by exporter what its numbering told; `lost` by unit, for protocols do not number the same things."""
+        told: dict[str, dict[str, Any]] = {}
+
+        def of(exporter: str) -> dict[str, Any]:
+            return told.setdefault(
+                exporter, {"lost": {}, "gaps": 0, "reordered": 0, "duplicates": 0, "resets": 0, "shared": False}
+            )
+
+        for labels, lost in _samples(self.sequence_lost):
+            of(labels["exporter"])["lost"][labels["unit"]] = lost
+        for name, counter in (
+            ("gaps", self.sequence_gaps),
+            ("reordered", self.sequence_reordered),
+            ("duplicates", self.sequence_duplicates),
+            ("resets", self.sequence_resets),
+        ):
+            for labels, count in _samples(counter):
+                of(labels["exporter"])[name] += count
+        for labels, shared in _samples(self.sequence_shared):
+            of(labels["exporter"])["shared"] = bool(shared)
+        return told
+
+
+def _samples(metric: Counter | Gauge) -> list[tuple[dict[str, str], int]]:
+    """Return a metric's labels and values."""
+    return [(sample.labels, int(sample.value)) for family in metric.collect() for sample in family.samples]
 
 
 def _by_label(metric: Counter | Gauge) -> dict[str, int]:
     """Return a metric's values by its one label (or its first), those that are not zero."""
-    samples = [sample for family in metric.collect() for sample in family.samples]
-    return {next(iter(sample.labels.values()), ""): int(sample.value) for sample in samples if sample.value}
+    return {next(iter(labels.values()), ""): value for labels, value in _samples(metric) if value}
 
 
 def _value(metric: Counter | Gauge) -> int:

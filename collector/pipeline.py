@@ -11,16 +11,15 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-import numpy as np
-
 from collector.clock import Clock
+from collector.decoder_books import DecoderBooks
+from collector.decoding import limits_of
 from collector.journal import Block, Journal
 from collector.metrics import Metrics
 from collector.position import JournalError
 from collector.seldom import Seldom
-from decoders import Decoded, Limits, State, decode
+from decoders import Decoded, State, decode
 from schema.batch import Flows
-from schema.columns import FLOW_TYPES
 from settings.config import Config
 from settings.errors import UserError
 from storage.client import is_retryable
@@ -28,6 +27,8 @@ from storage.writer import Writer
 
 log = logging.getLogger("flowkeep")
 _LONGEST_PAUSE = 10.0
+_SAVED_EVERY = 60.0
+"""Seconds after which the decoders' state is saved even if it is only further on."""
 
 
 class Attribution(Protocol):
@@ -51,13 +52,20 @@ class Pipeline:
         clock: Clock,
         stopping: Callable[[], bool],
         meanwhile: Callable[[], None],
+        close_sessions: Callable[[set[int]], None],
     ) -> None:
-        """`writer` returns the one to write with now; `meanwhile` is called while an insert waits to be tried again."""
+        """`writer` returns the one to write with now; `meanwhile` is called while an insert waits to be tried again.
+
+        `close_sessions` is given the TCP sessions that broke the rules.
+        """
         self._config, self._journal, self._writer, self._attribution = config, journal, writer, attribution
         self._metrics, self._clock, self._stopping, self._meanwhile = metrics, clock, stopping, meanwhile
+        self._close_sessions = close_sessions
+        self._limits = limits_of(config)
         self._state = _load_state(journal)
-        self._saved_revision = self._state.revision
-        self._names = [exporter.name for exporter in config.exporters] + ["unlisted"]
+        self._saved_revision, self._saved_at = self._state.revision, time.monotonic()
+        self._is_saved = True
+        self._books = DecoderBooks(config, metrics)
         self._given_up = False
         self._say_waiting, self._say_refused = Seldom(), Seldom()
 
@@ -71,17 +79,36 @@ class Pipeline:
         block = self._journal.next_block(self._config.blocks.max_size, lambda since: flush or self._is_due(since))
         if block is None:
             return False
-        decoded = decode(block.datagrams, self._state, Limits())
+        decoded = decode(block.datagrams, self._state, self._limits)
+        if decoded.broken_sessions:
+            self._close_sessions(decoded.broken_sessions)
         flows = self._attribution().attribute(decoded.flows)
         stored = self._persist(lambda: self._insert(block, decoded, flows))
-        revision = self._state.revision
-        state = self._state.dump() if revision != self._saved_revision else None
+        state = self._state.dump() if self._must_save() else None
         if stored is None or not self._persist(lambda: self._journal.commit(block, state)):
             self._given_up = True
             return False
-        self._saved_revision = revision
-        self._book(block, decoded, flows, stored)
+        self._is_saved = False
+        if state is not None:
+            self._note_saved()
+        self._books.book(block, decoded, flows, stored)
+        self._books.book_state(self._state, self._clock.now_ms())
         return True
+
+    def save(self) -> None:
+        """Save the decoders' state as it is after the last block; to be called when there will be no other."""
+        if self._given_up or self._is_saved:  # given up, it knows of a block that is not stored
+            return
+        state = self._state.dump()
+        if self._persist(lambda: self._journal.save_state(state)):
+            self._note_saved()
+
+    def _must_save(self) -> bool:
+        """Whether the decoders have learnt something, or what only moves on is too old: numbers, times of refresh."""
+        return self._state.revision != self._saved_revision or time.monotonic() - self._saved_at >= _SAVED_EVERY
+
+    def _note_saved(self) -> None:
+        self._saved_revision, self._saved_at, self._is_saved = self._state.revision, time.monotonic(), True
 
     def _is_due(self, since: int) -> bool:
         age = self._clock.now_ms() - since  # negative when the clock was put back: that may last for hours
@@ -121,34 +148,11 @@ class Pipeline:
             self._meanwhile()
             time.sleep(0.05)
 
-    def _book(self, block: Block, decoded: Decoded, flows: Flows, stored: bool) -> None:
-        metrics = self._metrics
-        metrics.datagrams_decoded.inc(decoded.datagrams - decoded.datagrams_bad)
-        metrics.count_faults(decoded.faults)
-        entries = np.bincount(np.minimum(block.entries, len(self._names) - 1), minlength=len(self._names))
-        for name, count in zip(self._names, entries.tolist(), strict=True):
-            if count:
-                metrics.exporter_datagrams.labels(name).inc(count)
-        types = np.bincount(flows.column("flow_type"), minlength=len(FLOW_TYPES)).tolist()
-        for name, count in zip(FLOW_TYPES, types, strict=True):
-            if count:
-                metrics.records_decoded.labels(name).inc(count)
-        if stored:
-            metrics.records_stored.inc(flows.rows)
-        elif flows.rows:
-            metrics.records_dropped.labels("refused_by_clickhouse").inc(flows.rows)
-        metrics.sampling_unknown.inc(int(np.count_nonzero(flows.column("sampling_rate") == 0)))
-        metrics.sequence_gaps.inc(decoded.sequence_gaps)
-        metrics.templates_received.inc(decoded.templates)
-        metrics.option_records.inc(decoded.option_records)
-        metrics.counter_samples.inc(decoded.counter_samples)
-        metrics.templates.set(len(self._state.templates.by_key))
-
 
 def _load_state(journal: Journal) -> State:
     saved = journal.saved_state()
     try:
-        return State.load(saved) if saved else State()
+        return State.load(saved, journal.state_is_current) if saved else State()
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
         log.error("the decoders' saved state is damaged; flows wait for their templates to come again")
         return State()

@@ -1,147 +1,108 @@
 """The receiver process: sockets to journal, and nothing else.
 
-It is started by the daemon as `python -m collector.receiver`, with its sockets open and its orders as JSON on standard
-input. SIGTERM takes what the sockets still hold, seals the segment and ends. Standard library only: 15 MB of memory.
+It is started by the daemon as `python -m collector.receiver`, with its sockets open and its orders as JSON in the first
+line of standard input. Each further line is `close SESSION`: the peer of that TCP session broke the rules. At SIGTERM
+it takes what the sockets still hold, seals the segment and ends. Standard library only: 15 MB of memory.
 """
 
 from __future__ import annotations
 
-import errno
 import json
+import os
 import select
 import signal
 import socket
 import sys
 import time
-from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
-from collector.segments import LARGEST_DATAGRAM, ROW, Segment, numbers
-from collector.seldom import Seldom
-from collector.tally import Count, Tally
-from schema.addresses import packed
+from collector.allow_list import AllowList
+from collector.segment_writer import SegmentWriter
+from collector.sessions import Sessions
+from collector.tally import Tally
+from collector.tcp import Connections
+from collector.udp import Datagrams
 from settings.parent import die_with
 
-NOT_LISTED = 0xFFFF
-"""Allow-list entry of a sender that only `allow_unlisted_exporters` lets in."""
-
-_BATCH = 256
-_KNOWN_SENDERS = 65536
-_LONGEST_OPEN = 60.0
+_WAIT = 0.2
+_TICK = 1.0
 _LAST_CALL = 2.0
 """Seconds for what the sockets still hold at the end; exporters do not stop sending because we do."""
 
-
-class AllowList:
-    """Says of a sender's address, as the socket tells it, whether it may send, and under which entry."""
-
-    def __init__(self, prefixes: list[str], unlisted: bool) -> None:
-        self._networks = [ip_network(prefix) for prefix in prefixes]
-        self._unlisted = unlisted
-        self._known: dict[str, tuple[bytes, int] | None] = {}
-
-    def find(self, sender: str) -> tuple[bytes, int] | None:
-        """Return the sender's 16 octets (IPv4 mapped) and its entry, the longest prefix; None if it may not send."""
-        try:
-            return self._known[sender]
-        except KeyError:
-            if len(self._known) >= _KNOWN_SENDERS:
-                self._known.clear()
-            answer = self._known[sender] = self._search(sender)
-            return answer
-
-    def _search(self, sender: str) -> tuple[bytes, int] | None:
-        address = ip_address(sender.partition("%")[0])
-        if address.version == 6 and address.ipv4_mapped:
-            address = address.ipv4_mapped
-        octets = packed(address)
-        matches = [(network.prefixlen, -entry) for entry, network in enumerate(self._networks) if address in network]
-        if matches:
-            return octets, -max(matches)[1]
-        return (octets, NOT_LISTED) if self._unlisted else None
+_LAST_TURNS = 16
+"""Of TCP for each batch of UDP at the end: what TCP's sockets hold is acknowledged, and would be lost unseen."""
 
 
 class Receiver:
-    """Moves datagrams from sockets into segments of `directory`."""
+    """Serves the sockets that `orders` name (`collector.receiver_process`), and reads further orders from `source`."""
 
-    def __init__(self, orders: dict[str, Any]) -> None:
-        self._directory = Path(orders["directory"])
-        self._size: int = orders["segment_size"]
-        self._shift: int = orders["clock_shift_ms"]
-        self._allow = AllowList(orders["allow"], orders["allow_unlisted"])
-        self._tally = Tally(Path(orders["tally"])).words
-        self._next = max([orders["after_segment"], *numbers(self._directory)]) + 1
-        self._segment: Segment | None = None
-        self._scratch = bytearray(LARGEST_DATAGRAM)
-        self._retry_at = 0.0
-        self._say_full = Seldom()
-        self._open()
+    def __init__(self, orders: dict[str, Any], source: int) -> None:
+        directory = Path(orders["directory"])
+        tally = Tally(Path(orders["tally"])).words
+        allow = AllowList(orders["allow"], orders["allow_unlisted"])
+        self._writer = SegmentWriter(
+            directory, orders["segment_size"], orders["max_size"], orders["after_segment"], orders["clock_shift_ms"]
+        )
+        sockets = [socket.socket(fileno=fd) for fd in (*orders["sockets"], *orders["tcp_sockets"])]
+        count = len(orders["sockets"])
+        self._udp = Datagrams(self._writer, allow, tally)
+        self._sources = {one.fileno(): (one, number) for number, one in enumerate(sockets[:count])}
+        listeners = dict(enumerate(sockets[count:], count))
+        self._tcp = Connections(listeners, self._writer, allow, tally, Sessions(directory))
+        self._tcp_waits = False
+        self._orders, self._line = source, b""
+        self._tick_at = time.monotonic() + _TICK
+        self._poll = select.epoll()
+        for fd in (*self._sources, self._tcp.fileno(), self._orders):
+            self._poll.register(fd, select.EPOLLIN)
 
-    def _open(self) -> None:
-        """Seal the segment and begin the next; without room on disk there is none, until a later try."""
-        if self._segment:
-            self._segment.seal()
-            self._segment = None
-        if time.monotonic() < self._retry_at:
-            return
-        self._next += 1  # also where it fails: a segment that was there for a moment may be known to the reader
-        try:
-            segment = Segment.create(self._directory, self._next - 1, self._size)
-        except OSError as error:
-            self._retry_at = time.monotonic() + 1.0
-            reason = "the disk is full" if error.errno == errno.ENOSPC else error.strerror
-            if self._say_full():
-                print(f"journal: no new segment in {self._directory}: {reason}; datagrams are lost", file=sys.stderr)
-            return
-        self._segment = segment
-        self._view = memoryview(segment.map)
-        self._row, self._used = 0, 0
-        self._opened_at = time.monotonic()
-
-    def drain(self, source: socket.socket, listener: int) -> bool:
-        """Take up to a batch of datagrams from one socket; True if it may hold more."""
-        tally = self._tally
-        for _ in range(_BATCH):
-            segment = self._segment
-            if segment is None or self._row == segment.rows or segment.size - self._used < LARGEST_DATAGRAM:
-                self._open()
-                segment = self._segment
-            try:
-                if segment is None:
-                    length, sender = source.recvfrom_into(self._scratch)
-                else:
-                    at = segment.data_at + self._used
-                    length, sender = source.recvfrom_into(self._view[at : at + LARGEST_DATAGRAM])
-            except (BlockingIOError, InterruptedError):
-                return False
-            except OSError:  # an ICMP error from an earlier sender; the socket itself is well
-                continue
-            tally[Count.RECEIVED] += 1
-            tally[Count.OCTETS] += length
-            allowed = self._allow.find(sender[0])
-            if allowed is None:
-                tally[Count.REFUSED] += 1
-            elif segment is None:
-                tally[Count.JOURNAL_FULL] += 1
+    def step(self) -> None:
+        """Do what is to be done now, or wait for it for a moment."""
+        for fd, _ in self._poll.poll(_WAIT):
+            if fd in self._sources:
+                self._udp.drain(*self._sources[fd])
+            elif fd == self._orders:
+                self._obey()
+            elif self._tcp.has_room:
+                self._tcp.turn()
             else:
-                now = time.time_ns() // 1_000_000 + self._shift
-                row_at = segment.index_at + self._row * ROW.size
-                ROW.pack_into(segment.map, row_at, now, allowed[0], self._used, length, sender[1], allowed[1], listener)
-                self._row += 1
-                self._used += length
-                segment.count = self._row
-        return True
+                self._poll.modify(fd, 0)
+                self._tcp_waits = True
+        if time.monotonic() > self._tick_at:
+            self._tick_at = time.monotonic() + _TICK
+            self._tick()
 
-    def turn_over(self) -> None:
-        """Begin a new segment if this one has been open for long: what is stored is deleted by segments."""
-        if self._segment and self._row and time.monotonic() - self._opened_at > _LONGEST_OPEN:
-            self._open()
+    def finish(self) -> None:
+        """Take what the sockets still hold, end the TCP sessions, seal the segment."""
+        deadline = time.monotonic() + _LAST_CALL
+        busy = True
+        while busy and time.monotonic() < deadline:
+            work = [self._udp.drain(*source) for source in self._sources.values()]
+            work += [self._tcp.turn() for _ in range(_LAST_TURNS)]
+            busy = any(work)
+        self._tcp.close()
+        self._writer.close()
 
-    def close(self) -> None:
-        """Seal the segment."""
-        if self._segment:
-            self._segment.seal()
+    def _tick(self) -> None:
+        self._writer.turn_over()
+        if not self._tcp_waits:
+            self._tcp.tick()
+        elif self._tcp.has_room:
+            self._tcp.resume()
+            self._poll.modify(self._tcp.fileno(), select.EPOLLIN)
+            self._tcp_waits = False
+
+    def _obey(self) -> None:
+        octets = os.read(self._orders, 4096)
+        if not octets:
+            self._poll.unregister(self._orders)  # there will be no more; that our parent has ended is told by a signal
+            return
+        *lines, self._line = (self._line + octets).split(b"\n")
+        for line in lines:
+            verb, _, number = line.partition(b" ")
+            if verb == b"close" and number.isdigit():
+                self._tcp.close_session(int(number))
 
 
 def main() -> None:
@@ -159,21 +120,11 @@ def main() -> None:
         running = False
 
     signal.signal(signal.SIGTERM, stop)
-    sources = {fd: (socket.socket(fileno=fd), listener) for listener, fd in enumerate(orders["sockets"])}
-    receiver = Receiver(orders)
-    poll = select.epoll()
-    for fd in sources:
-        poll.register(fd, select.EPOLLIN)
+    receiver = Receiver(orders, sys.stdin.fileno())
     print("ready", flush=True)
     while running:
-        for fd, _ in poll.poll(0.2):
-            receiver.drain(*sources[fd])
-        receiver.turn_over()
-    deadline = time.monotonic() + _LAST_CALL
-    for source, listener in sources.values():
-        while receiver.drain(source, listener) and time.monotonic() < deadline:
-            pass
-    receiver.close()
+        receiver.step()
+    receiver.finish()
 
 
 if __name__ == "__main__":

@@ -1,16 +1,17 @@
-"""The daemon's side of the receiver: starts it with the sockets it reads, and stops it."""
+"""The daemon's side of the receiver: starts it with the sockets it reads, has TCP sessions closed, and stops it."""
 
 from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
 
 from collector.clock import Clock
 from collector.journal import Journal
+from collector.listeners import Listeners
 from collector.tally import Tally
 from settings.config import Config
 from settings.errors import RefusalError
@@ -21,26 +22,26 @@ _STOP_SECONDS = 10
 class ReceiverProcess:
     """One receiver at a time; `tally` holds its counts over restarts."""
 
-    def __init__(
-        self, config: Config, listeners: list[socket.socket], lock: int, journal: Journal, clock: Clock
-    ) -> None:
+    def __init__(self, config: Config, listeners: Listeners, lock: int, journal: Journal, clock: Clock) -> None:
         """`lock` is the data directory's: the receiver holds it too, so that it is free only when both have ended."""
         directory = config.data_dir / "journal"
         self.tally = Tally(directory / "receiver.tally", fresh=True)
         self._journal = journal
-        self._lock = lock
-        self._sockets = [listener.fileno() for listener in listeners]
+        udp, tcp = ([listener.fileno() for listener in some] for some in (listeners.udp, listeners.tcp))
+        self._kept = [*udp, *tcp, lock]
         self._orders = {
             "parent": os.getpid(),
             "directory": str(directory),
             "tally": str(directory / "receiver.tally"),
-            "sockets": self._sockets,
+            "sockets": udp,
+            "tcp_sockets": tcp,
             "segment_size": config.journal.segment_size,
+            "max_size": config.journal.max_size,
             "clock_shift_ms": clock.shift_ms,
             "allow": [str(exporter.prefix) for exporter in config.exporters],
             "allow_unlisted": config.allow_unlisted_exporters,
         }
-        self._process: subprocess.Popen[str] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def running(self) -> bool:
@@ -52,23 +53,33 @@ class ReceiverProcess:
 
         Call it in the main thread: the kernel ends the receiver when the thread that started it ends.
         """
-        self._process = subprocess.Popen(
+        self._hang_up()
+        self._process = process = subprocess.Popen(
             [sys.executable, "-P", "-m", "collector.receiver"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            pass_fds=[*self._sockets, self._lock],
-            text=True,
+            pass_fds=self._kept,
             start_new_session=True,  # Ctrl-C at the terminal is for us
         )
         orders = json.dumps(self._orders | {"after_segment": self._journal.segment - 1})
-        answer = ""
-        if self._process.stdin and self._process.stdout:
-            with suppress(BrokenPipeError), self._process.stdin as stdin, self._process.stdout as stdout:
-                stdin.write(orders + "\n")
-                stdin.flush()
+        answer = b""
+        if process.stdin and process.stdout:
+            with suppress(BrokenPipeError), process.stdout as stdout:
+                process.stdin.write(orders.encode() + b"\n")
+                process.stdin.flush()
                 answer = stdout.readline()
-        if answer != "ready\n":
+            os.set_blocking(process.stdin.fileno(), False)
+        if answer != b"ready\n":
             raise RefusalError("the receiver process did not start; its own message is above")
+
+    def close_sessions(self, sessions: Iterable[int]) -> None:
+        """Have the connections of TCP sessions closed; those that are not open any more are no matter."""
+        if self._process is None or self._process.stdin is None or self._process.stdin.closed:
+            return
+        for session in sessions:
+            # a receiver that has died has closed them all; for one that hangs nobody waits
+            with suppress(BrokenPipeError, BlockingIOError):
+                os.write(self._process.stdin.fileno(), b"close %d\n" % session)
 
     def stop(self) -> None:
         """Let the receiver take what its sockets still hold, and end it."""
@@ -79,3 +90,10 @@ class ReceiverProcess:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        """Close our end of the pipe to a receiver that has ended."""
+        if self._process and self._process.stdin:
+            with suppress(BrokenPipeError):  # of what was not written when it died
+                self._process.stdin.close()

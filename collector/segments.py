@@ -1,8 +1,8 @@
 """Journal segments on disk: files of raw datagrams, mapped into memory, written by the receiver alone.
 
-A segment is a page of header, an index with a fixed row for each datagram, and the datagrams' octets. A datagram is in
-the journal once the header's count includes it; the page cache keeps it whatever happens to any process. Standard
-library only, because the receiver is a process that does nothing else.
+A segment is a page of header, an index with a fixed row for each datagram, and the datagrams' octets; IPFIX messages
+from TCP are datagrams here. A datagram is in the journal once the header's count includes it; the page cache keeps it
+whatever happens to any process. Standard library only, because the receiver is a process that does nothing else.
 """
 
 from __future__ import annotations
@@ -18,8 +18,12 @@ PAGE = 4096
 LARGEST_DATAGRAM = 65536
 SUFFIX = ".segment"
 
-ROW = struct.Struct("=q16sQIHHHxxxxxx")
-"""time_received in ms, exporter, offset into the data, length, source port, allow-list entry, listener."""
+ROW = struct.Struct("=q16sQIHHHHI")
+"""time_received in ms, exporter, offset into the data, length, source port, allow-list entry, listener, session.
+
+The session, 48 bits as low 16 and high 32, is 0 for UDP; journals that know no TCP have zeros there. A TCP connection
+has a number from 65536 on that no other has (`collector.sessions`); a row of length 0 with it says that it has ended.
+"""
 
 _SMALLEST_MEAN = 192
 """Octets a datagram on average, below which a segment's index is full before its data is."""
@@ -63,13 +67,13 @@ class Segment:
     @classmethod
     def create(cls, directory: Path, number: int, size: int) -> Segment:
         """Make a segment for `size` octets with all its room on disk; OSError (ENOSPC) where there is none."""
-        rows = max(size // _SMALLEST_MEAN, 16)
+        rows = _rows(size)
         path = path_of(directory, number)
         unborn = path.with_suffix(".new")
         descriptor = os.open(unborn, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
             # A hole in a mapped file that cannot be filled kills the process (SIGBUS): take the room now.
-            os.posix_fallocate(descriptor, 0, data_start(rows) + size)
+            os.posix_fallocate(descriptor, 0, file_size(size))
             os.pwrite(descriptor, struct.pack("=6Q", MAGIC, FORMAT, rows, size, 0, 0), 0)
             unborn.rename(path)
         except OSError:
@@ -96,6 +100,15 @@ class Segment:
     def seal(self) -> None:
         """Say that nothing more will be written."""
         self._header[_SEALED] = 1
+
+
+def file_size(size: int) -> int:
+    """Return the octets on disk of a segment for `size` octets of datagrams."""
+    return data_start(_rows(size)) + size
+
+
+def _rows(size: int) -> int:
+    return max(size // _SMALLEST_MEAN, 16)
 
 
 def data_start(rows: int) -> int:

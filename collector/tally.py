@@ -11,12 +11,20 @@ _SIZE = 4096
 
 
 class Count(IntEnum):
-    """What the receiver counts, since `flowkeep run` began."""
+    """What the receiver counts, since `flowkeep run` began; TCP_OPEN is how many sessions are open now."""
 
     RECEIVED = 0
     OCTETS = 1
     REFUSED = 2
     JOURNAL_FULL = 3
+    TCP_OPEN = 4
+    TCP_OPENED = 5
+    TCP_NOT_ALLOWED = 6
+    TCP_TOO_MANY = 7
+    TCP_BROKEN = 8
+    TCP_HALF_SENT = 9
+    TCP_IDLE = 10
+    TCP_RULES = 11
 
 
 class Tally:

@@ -56,8 +56,8 @@ DOCS: dict[Fault, tuple[str, str]] = {
     Fault.TEMPLATE_MISSING: ("set", "a data set whose template did not come in time, or that had no room"),
     Fault.TEMPLATE_MALFORMED: ("set", "a template set that ends inside a template, or an id below 256"),
     Fault.TEMPLATE_EMPTY: ("set", "a data set whose template has records of no length"),
-    Fault.TEMPLATE_LIMIT: ("template", "forgotten, as the one used longest ago: there are more templates or fields than "
-                           "`decoders.limits` keeps"),
+    Fault.TEMPLATE_LIMIT: ("template", "forgotten, as the one used longest ago, since there are more templates or "
+                           "fields than `decoders.limits` keeps"),
     Fault.TEMPLATE_CONFLICT: ("template", "over TCP, another definition for a template that was not withdrawn"),
     Fault.WORK_LIMIT: ("set", "a data set beyond the number of different templates that one datagram may use"),
     Fault.SESSION_BROKEN: ("datagram", "an IPFIX message of a TCP session that broke the rules and is being closed"),

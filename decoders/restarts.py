@@ -1,4 +1,4 @@
-"""Whether an exporter that numbers anew has begun anew itself, so that what it told before is void (RFC 3954 section 7).
+"""Whether an exporter that numbers anew has begun anew itself: what it told before is void then (RFC 3954 section 7).
 
 Its time of boot says so, where the protocol has one. Else a number far behind the last does, unless the message is
 older: then it comes late. A number far ahead voids nothing: some number templates and data apart, and after a long

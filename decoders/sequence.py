@@ -53,23 +53,23 @@ class Sequences:
         itself), so that what it told before is discarded. Of more than `most` streams, those heard longest ago are
         forgotten.
         """
-        restarts: list[tuple[int, int]] = []
-        tally = Tally()
-        runs = _Runs(numbered, len(streams))
-        for index, of_stream in runs:
+        block = _Runs(numbered, len(streams))
+        every, beyond, tally = block.all(), block.beyond, Tally()
+        restarted: list[int] = []
+        for index, runs in block.per_stream():
             stream = streams[index]
             numbering = self.numberings.pop(stream, None) or Numbering(stream.version)
             self.numberings[stream] = numbering  # so that it stands last, as the one heard last
             tally = self._tallies.get(stream) or (Tally() if tally else tally)
-            for run in of_stream:
-                if numbering.hear(run, now, tally, runs.beyond):
-                    restarts.append((index, int(runs.order[run.first])))
+            for run in islice(every, runs):
+                if numbering.hear(run, now, tally, beyond):
+                    restarted.append(run[0])
             self._note(stream, numbering, tally)
         for stream in list(islice(self.numberings, max(len(self.numberings) - most, 0))):
             self._forget(stream)
         self._due = min(self._due, now + HOLE_AGE)
         self.settle(now)
-        return restarts
+        return block.at(restarted)
 
     def settle(self, now: int | None = None) -> None:
         """What is missing for too long at `now` (ms) is lost for good; without `now`, all that is missing."""
@@ -151,18 +151,25 @@ class _Runs:
         """Return for each message but the first whether it continues the one before."""
         boot = self._boot
         moved = (np.diff(boot) + BOOT_STEP) & MASK > 2 * BOOT_STEP
-        return (
+        continues: npt.NDArray[np.bool_] = (
             (self._number[1:] == (self._number + self._units)[:-1] & MASK)
             & (np.diff(self._stream) == 0)
             & ~self._open[:-1]
             & ~(moved & (boot[1:] >= 0) & (boot[:-1] >= 0))
         )
+        return continues
 
-    def __iter__(self) -> Iterator[tuple[int, list[Run]]]:
-        """Yield each stream's index and its runs."""
+    def per_stream(self) -> Iterator[tuple[int, int]]:
+        """Yield each stream's index and how many runs it has."""
+        stream = self._stream[self._first]
+        begin = np.flatnonzero(np.diff(stream, prepend=-1))
+        return zip(stream[begin].tolist(), np.diff(begin, append=len(stream)).tolist(), strict=True)
+
+    def all(self) -> Iterator[Run]:
+        """Yield the runs by stream."""
         first = self._first
         if not len(first):
-            return
+            return iter(())
         last = np.append(first[1:], len(self._number)) - 1
         columns = (
             first,
@@ -175,22 +182,20 @@ class _Runs:
             self._boot[first],
             self._boot[last],
         )
-        runs = list(map(Run._make, zip(*(column.tolist() for column in columns), strict=True)))
-        stream = self._stream[first]
-        begin = np.flatnonzero(np.diff(stream, prepend=-1))
-        end = np.append(begin[1:], len(stream))
-        for index, start, stop in zip(stream[begin].tolist(), begin.tolist(), end.tolist(), strict=True):
-            yield index, runs[start:stop]
+        return zip(*(column.tolist() for column in columns), strict=True)
 
-    def beyond(self, run: Run, distance: int) -> int:
-        """Return how many messages of `run` begin `distance` units from its start or later, or reach beyond there."""
-        stop = run.first + run.messages
-        if run.messages == 1:
-            return int(run.units > distance)
-        target = self._starts[run.first] + distance
-        at = bisect_left(self._starts, target, run.first, stop)
-        reaches = run.units > distance and (at == stop or self._starts[at] > target)
-        return stop - at + reaches
+    def at(self, places: list[int]) -> list[tuple[int, int]]:
+        """Return the index of the stream and of the message for each place in `order`."""
+        return list(zip(self._stream[places].tolist(), self.order[places].tolist(), strict=True)) if places else []
+
+    def beyond(self, first: int, messages: int, units: int, distance: int) -> int:
+        """Return how many messages of a run begin `distance` units from its start or later, or reach beyond there."""
+        if messages == 1:
+            return int(units > distance)
+        stop = first + messages
+        target = self._starts[first] + distance
+        at = bisect_left(self._starts, target, first, stop)
+        return stop - at + (units > distance and (at == stop or self._starts[at] > target))
 
     @cached_property
     def _starts(self) -> list[int]:

@@ -1,6 +1,7 @@
 """One stream's numbering: which run of messages is in order, late, double, after a hole, or a new beginning.
 
-docs/decisions/0007-what-counts-as-lost.md says why the rules are as they are.
+docs/decisions/0007-what-counts-as-lost.md says why the rules are as they are. An attacker can make every message a run,
+so runs and holes are plain tuples here: names would cost more than all the rest.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 WINDOW = 64
 """Messages by which one may come late; with so many more, what is missing before them is lost."""
@@ -21,44 +22,28 @@ HOLE_AGE, LANE_AGE = 10_000, 600_000
 BOOT_STEP = 10_000
 """ms by which the time of boot may move from one message to the next: headers give it to the second."""
 FAR = {5: 1 << 20, 9: 1 << 15, 10: 1 << 20, 105: 1 << 15}
-"""Units ahead, by version, from which on a number is no sign of loss but of another numbering."""
+"""Units ahead, by version, beyond which a number is no sign of loss but of another numbering."""
 
-MASK = (1 << 32) - 1
-_HALF = 1 << 31
-_MOST_UNITS = 1 << 14
-"""More records than a message holds: 65,535 octets with at least one for each, and headers; rounded down."""
+_USUAL_UNITS = 64
+"""Records that an IPFIX message of 1,500 octets holds at most, of the usual length."""
 
+WRAP = 1 << 32
+MASK = WRAP - 1
+_HALF = WRAP // 2
 
-class Run(NamedTuple):
-    """Consecutive messages of one stream whose numbers continue; one of unknown units can only be its last.
+Run = tuple[int, int, int, int, int, int, bool, int, int]
+"""Consecutive messages of one stream whose numbers continue; one of unknown units can only be its last.
 
-    `first` is the place of its first message, of `messages`; `number` and `boot` are that one's, `last` and `boot_after`
-    those of the last. `units` are all that are known, `largest` the most of one message; `known` is false where the last
-    message's units are not.
-    """
+(place of the first message, messages, number of the first, number of the last, all units that are known, most units of
+one message, whether the last message's units are known, boot of the first, boot of the last).
+"""
+Hole = tuple[int, int, int, int]
+"""Positions from start to before end that did not come, found after so many of the lane's messages, at ms.
 
-    first: int
-    messages: int
-    number: int
-    last: int
-    units: int
-    largest: int
-    known: bool
-    boot: int
-    boot_after: int
-
-
-Beyond = Callable[[Run, int], int]
-"""How many messages of a run begin at so many units from its start, or later, or reach beyond there."""
-
-
-class Hole(NamedTuple):
-    """Positions [start, end) that did not come, found when `mark` messages of the lane had, at `opened` (ms)."""
-
-    start: int
-    end: int
-    mark: int
-    opened: int
+(start, end, messages, ms).
+"""
+Beyond = Callable[[int, int, int, int], int]
+"""`_Runs.beyond` of `decoders.sequence`: how many messages of a run move the numbering on."""
 
 
 @dataclass(slots=True)
@@ -77,102 +62,99 @@ class Tally:
 
 
 class Lane:
-    """One exporter's numbering since it began. Positions are its numbers, counted on beyond 2**32.
+    """One exporter's numbering since it began with a run. Positions are its numbers, counted on beyond 2**32.
 
     `next` is the position expected; where `known` is false it is that of a message of unknown units. What lies before
     `first` was not followed. `after` is the number that continues the message heard last, whose number is `last`.
-    `messages` counts those that moved `next` on. `missing` is the size of all holes, which stand in order.
+    `messages` counts those that moved `next` on. `missing` is the size of all `holes`, which stand in order.
     """
 
     __slots__ = ("after", "boot", "first", "heard", "holes", "known", "last", "messages", "missing", "next")
 
-    def __init__(self, number: int) -> None:
-        self.first = self.next = self.after = self.last = number
-        self.known = True
-        self.boot = -1
-        self.heard = self.messages = self.missing = 0
+    def __init__(self, run: Run, now: int) -> None:
+        _, self.messages, self.first, self.last, units, _, self.known, _, self.boot = run
+        self.next = self.first + units
+        self.after = self.next & MASK
+        self.heard = now
+        self.missing = 0
         self.holes: list[Hole] = []
 
-    def near(self, number: int, distance: int, reach: int) -> bool:
-        """Tell whether a message so far from `next` can be one of this numbering that came a little early or late.
+    def booted(self, boot: int) -> bool:
+        """Tell whether a message's boot can be that of this numbering, or one of both is not known."""
+        return boot < 0 or self.boot < 0 or (boot - self.boot + BOOT_STEP) & MASK <= 2 * BOOT_STEP
+
+    def holds(self, number: int, distance: int, reach: int) -> bool:
+        """Tell whether a message that begins before `next` is of this numbering, late or once more.
 
         0 before or at the beginning is another beginning, unless it repeats the message heard last.
         """
-        if distance > 0:
-            return distance <= reach
         position = self.next + distance
         if -distance <= reach + self.missing and (number or position > self.first or not self.last):
             return True
         at = bisect_left(self.holes, (position + 1,)) - 1
-        return at >= 0 and position < self.holes[at].end
+        return at >= 0 and position < self.holes[at][1]
 
     def hear(self, run: Run, distance: int, now: int, tally: Tally, beyond: Beyond) -> None:
         """Account for a run that begins `distance` from `next`."""
+        first, ahead, _, self.last, units, _, known, _, self.boot = run
         start = self.next + distance
-        end = start + run.units
-        ahead = run.messages
+        end = start + units
         if distance < 0:
-            ahead = beyond(run, -distance) if end >= self.next else 0
-            self._late(start, min(end, self.next), tally)
-            if not (run.known or ahead):
+            ahead = beyond(first, ahead, units, -distance) if end >= self.next else 0
+            self._late(start, self.next if end > self.next else end, tally)
+            if not (known or ahead):
                 self._doubt(end)
         elif distance and self.known:
-            self._open(start, now, tally)
+            self.holes.append((self.next, start, self.messages, now))
+            self.missing += distance
+            if len(self.holes) > HOLES:
+                self._lose(tally)
         elif distance:
             self.first = start
         if ahead:
-            self.next, self.known = end, run.known
+            self.next, self.known = end, known
             self.messages += ahead
-            while self.holes and self.messages - self.holes[0].mark > WINDOW:
+            while self.holes and self.messages - self.holes[0][2] > WINDOW:
                 self._lose(tally)
-        self.after = end & MASK if run.known else -1
-        self.last, self.boot, self.heard = run.last, run.boot_after, now
+        self.after = end & MASK
+        self.heard = now
 
     def settle(self, now: int | None, tally: Tally) -> None:
         """Holes too old at `now` are lost, or all; those from a time to come too, for then the clock was put back."""
-        while self.holes and (now is None or abs(now - self.holes[0].opened) > HOLE_AGE):
+        while self.holes and (now is None or abs(now - self.holes[0][3]) > HOLE_AGE):
             self._lose(tally)
 
     def _lose(self, tally: Tally) -> None:
-        hole = self.holes.pop(0)
-        self.missing -= hole.end - hole.start
-        tally.lost += hole.end - hole.start
+        start, end, _, _ = self.holes.pop(0)
+        self.missing -= end - start
+        tally.lost += end - start
         tally.gaps += 1
-
-    def _open(self, end: int, now: int, tally: Tally) -> None:
-        self.holes.append(Hole(self.next, end, self.messages, now))
-        self.missing += end - self.next
-        if len(self.holes) > HOLES:
-            self._lose(tally)
 
     def _late(self, start: int, end: int, tally: Tally) -> None:
         """Count [start, end), all before `next`: late where it was missing or not followed, else heard before."""
-        if start >= end:
-            return
         if start < self.first:
-            unfollowed = min(end, self.first)
-            self._fill(start, unfollowed, tally)
-            tally.reordered += unfollowed - start
-            start = unfollowed
-        filled = self._fill(start, end, tally)
+            followed = max(min(end, self.first), start)
+            self._fill(start, followed, tally)
+            tally.reordered += followed - start
+            start = followed
+        filled = self._fill(start, end, tally) if self.holes else 0
         tally.reordered += filled
         tally.duplicates += end - start - filled
 
     def _fill(self, start: int, end: int, tally: Tally) -> int:
         """Take [start, end) out of the holes and return how much of it was in them."""
-        holes = self.holes
-        if not holes or start >= end:
+        if start >= end:
             return 0
+        holes, filled = self.holes, 0
         at = self._split(start, tally)
-        filled = 0
-        while at < len(holes) and holes[at].start < end:
-            hole = holes[at]
-            if hole.end > end:
-                holes[at] = Hole(end, hole.end, hole.mark, hole.opened)
-                filled += end - hole.start
+        while at < len(holes) and holes[at][0] < end:
+            begin, stop, messages, opened = holes[at]
+            if stop > end:
+                holes[at] = (end, stop, messages, opened)
+                filled += end - begin
                 break
             del holes[at]
-            filled += hole.end - hole.start
+            filled += stop - begin
         self.missing -= filled
         return filled
 
@@ -183,10 +165,9 @@ class Lane:
         """
         holes = self.holes
         at = bisect_left(holes, (position,))
-        if at and holes[at - 1].end > position:
-            hole = holes[at - 1]
-            holes[at - 1] = Hole(hole.start, position, hole.mark, hole.opened)
-            holes.insert(at, Hole(position, hole.end, hole.mark, hole.opened))
+        if at and holes[at - 1][1] > position:
+            start, end, messages, opened = holes[at - 1]
+            holes[at - 1 : at] = [(start, position, messages, opened), (position, end, messages, opened)]
             if len(holes) > HOLES:
                 self._lose(tally)
                 at -= 1
@@ -195,25 +176,28 @@ class Lane:
     def _doubt(self, position: int) -> None:
         """Give up what a late message of unknown units may have filled: the rest of its hole, from `position` on."""
         at = bisect_left(self.holes, (position + 1,)) - 1
-        if at < 0 or self.holes[at].end <= position:
+        if at < 0 or self.holes[at][1] <= position:
             return
-        hole = self.holes.pop(at)
-        if hole.start < position:
-            self.holes.insert(at, Hole(hole.start, position, hole.mark, hole.opened))
-        self.missing -= hole.end - position
-        self.first = max(self.first, hole.end)
+        start, end, messages, opened = self.holes[at]
+        self.holes[at : at + 1] = [(start, position, messages, opened)] if start < position else []
+        self.missing -= end - position
+        self.first = max(self.first, end)
 
 
 class Numbering:
     """The lanes of one stream, the one heard last at the end, and the most units seen in one of its messages."""
 
-    __slots__ = ("_far", "lanes", "largest", "shared")
+    __slots__ = ("_far", "_reach", "lanes", "largest", "shared")
 
     def __init__(self, version: int) -> None:
         self._far = FAR[version]
         self.lanes: list[Lane] = []
-        self.largest = 1
         self.shared = False
+        self._widen(1)
+
+    def _widen(self, largest: int) -> None:
+        self.largest = largest
+        self._reach = min((WINDOW + 1) * largest, self._far)  # a message WINDOW messages late begins so far back
 
     @property
     def unsettled(self) -> bool:
@@ -222,31 +206,32 @@ class Numbering:
 
     @property
     def due(self) -> int:
-        """When, in ms, it is next worth to `settle`; to be asked only where something is unsettled."""
-        holes = [lane.holes[0].opened + HOLE_AGE for lane in self.lanes if lane.holes]
+        """When, in ms, to `settle` next; to be asked only of what is unsettled."""
+        holes = [lane.holes[0][3] + HOLE_AGE for lane in self.lanes if lane.holes]
         return min(holes + [lane.heard + LANE_AGE for lane in self.lanes[:-1]])
 
     def hear(self, run: Run, now: int, tally: Tally, beyond: Beyond) -> bool:
         """Account for a run; return whether with it the exporter is another run of itself."""
-        lanes = self.lanes
-        found = self._find(run.number, run.boot) if lanes else None
-        begins = found is None
-        lane, distance = found or (Lane(run.number), 0)
-        if begins:
-            tally.resets += len(lanes) > 0
-            lanes.append(lane)
+        lanes, largest = self.lanes, run[5]
+        found = self._find(run[2], run[7]) if lanes else None
+        if found is not None:
+            lane, distance = found
+            if lane is not lanes[-1]:
+                tally.turned |= not self.shared
+                self.shared = True
+                lanes.remove(lane)
+                lanes.append(lane)
+            if distance > 0 and not lane.known:
+                largest = max(largest, min(distance, _USUAL_UNITS))  # the message before may have taken as many
+            lane.hear(run, distance, now, tally, beyond)
+        else:
+            lanes.append(Lane(run, now))
+            tally.resets += len(lanes) > 1
             if len(lanes) > LANES:
                 lanes.pop(0).settle(None, tally)
-        elif lane is not lanes[-1]:
-            tally.turned |= not self.shared
-            self.shared = True
-            lanes.remove(lane)
-            lanes.append(lane)
-        if distance > 0 and not lane.known:
-            self.largest = max(self.largest, min(distance, _MOST_UNITS))  # it may have taken as many
-        lane.hear(run, distance, now, tally, beyond)
-        self.largest = max(self.largest, run.largest)
-        return begins and len(lanes) > 1
+        if largest > self.largest:
+            self._widen(largest)
+        return found is None and len(lanes) > 1
 
     def _find(self, number: int, boot: int) -> tuple[Lane, int] | None:
         """Return the lane that a message belongs to, and its signed distance from the position expected there.
@@ -254,20 +239,26 @@ class Numbering:
         That is the lane it continues, else one it is near, else, as long as it is not far, the one heard last. In a
         shared stream any lane will do, and the nearest is taken.
         """
-        heard = self.lanes[-1]
-        reach = (WINDOW + 1) * self.largest  # a message that stands WINDOW messages late begins so far back
-        near = ahead = None
+        far, reach, heard = self._far, self._reach, self.lanes[-1]
+        back = WRAP - reach
+        if number == heard.after and heard.booted(boot):
+            return heard, (number - heard.next + _HALF & MASK) - _HALF
+        near: tuple[Lane, int] | None = None
+        ahead: tuple[Lane, int] | None = None
+        ahead_by = WRAP
         for lane in reversed(self.lanes):
-            if boot >= 0 and lane.boot >= 0 and (boot - lane.boot + BOOT_STEP) & MASK > 2 * BOOT_STEP:
+            distance = number - lane.next & MASK
+            if (far < distance < back and not lane.holes) or not lane.booted(boot):
                 continue
-            distance = ((number - lane.next + _HALF) & MASK) - _HALF
-            if not distance or (lane is heard and number == lane.after):
-                return lane, distance
-            if lane.near(number, distance, reach):
-                if near is None or (self.shared and abs(distance) < abs(near[1])):
-                    near = lane, distance
-            elif 0 < distance <= self._far and number and (self.shared or lane is heard):
-                ahead = min(ahead or (lane, distance), (lane, distance), key=lambda found: found[1])
+            if not distance:
+                return lane, 0
+            signed = distance - WRAP if distance > _HALF else distance
+            if near is not None and (not self.shared or abs(signed) >= abs(near[1])):
+                continue
+            if distance <= reach or (signed < 0 and lane.holds(number, signed, reach)):
+                near = lane, signed
+            elif distance <= far and number and (lane is heard or (self.shared and distance < ahead_by)):
+                ahead, ahead_by = (lane, distance), distance
         return near or ahead
 
     def settle(self, now: int | None, tally: Tally) -> None:
@@ -276,8 +267,7 @@ class Numbering:
             lane.settle(now, tally)
         if now is None or len(self.lanes) == 1:
             return
-        gone = [lane for lane in self.lanes[:-1] if abs(now - lane.heard) > LANE_AGE]
-        for lane in gone:
+        for lane in [lane for lane in self.lanes[:-1] if abs(now - lane.heard) > LANE_AGE]:
             lane.settle(None, tally)
             self.lanes.remove(lane)
         if self.shared and len(self.lanes) == 1:
@@ -291,11 +281,12 @@ class Numbering:
     def load(cls, version: int, saved: list[Any]) -> Numbering:
         """Return what `dump` gave."""
         numbering = cls(version)
-        numbering.largest, numbering.shared, lanes = saved
+        largest, numbering.shared, lanes = saved
+        numbering._widen(largest)
         for values in lanes:
-            lane = Lane(0)
+            lane = Lane.__new__(Lane)
             for name, value in zip(Lane.__slots__, values, strict=True):
                 setattr(lane, name, value)
-            lane.holes = [Hole(*hole) for hole in lane.holes]
+            lane.holes = [(start, end, messages, opened) for start, end, messages, opened in lane.holes]
             numbering.lanes.append(lane)
         return numbering

@@ -81,11 +81,25 @@ File = Annotated[Path, BeforeValidator(_path)]
 
 
 class Exporter(Section):
-    """Who may send: a prefix, the name its metrics carry, and a sampling rate that overrides what it says."""
+    """Who may send: a prefix, the name its metrics carry, and what to make of what it says.
+
+    `sampling_rate` overrides what it says of its sampling; `default_sampling_rate` holds where it says nothing.
+    `trust_exporter_address` believes the elements 130 and 131, with which a relay names the exporter. `separate_ports`
+    tells exporters behind one address (NAT) apart by their source ports.
+    """
 
     prefix: Prefix
     name: Name
     sampling_rate: int | None = Field(default=None, ge=1, le=2**32 - 1)
+    default_sampling_rate: int | None = Field(default=None, ge=1, le=2**32 - 1)
+    trust_exporter_address: bool = False
+    separate_ports: bool = False
+
+    @model_validator(mode="after")
+    def _says_one_rate(self) -> Exporter:
+        if self.sampling_rate is not None and self.default_sampling_rate is not None:
+            raise ValueError("sampling_rate always holds, so default_sampling_rate never would; leave one of them out")
+        return self
 
 
 class Journal(Section):
@@ -109,6 +123,18 @@ class Blocks(Section):
 
     max_age_seconds: float = Field(default=1.0, gt=0, le=1.0)
     max_size: Size = 24 * 2**20
+
+
+class Decoding(Section):
+    """What is kept to decode by: templates of UDP exporters, and data that came before its template.
+
+    A template that an exporter has not sent again for `template_lifetime_seconds` is forgotten. Data sets wait for
+    their template for `wait_for_template_seconds` (0: not at all), `wait_for_template_size` of them for each exporter.
+    """
+
+    template_lifetime_seconds: int = Field(default=7200, ge=60, le=10**9)
+    wait_for_template_seconds: int = Field(default=1800, ge=0, le=86400)
+    wait_for_template_size: Size = 2**20
 
 
 class Embedded(Section):
@@ -144,6 +170,7 @@ class Config(Section):
 
     data_dir: File
     listen: list[Endpoint] = Field(min_length=1)
+    listen_tcp: list[Endpoint] = Field(default_factory=list)
     receive_buffer: Size = 32 * 2**20
     exporters: list[Exporter] = Field(default_factory=list)
     allow_unlisted_exporters: bool = False
@@ -152,9 +179,10 @@ class Config(Section):
     storage: Annotated[Embedded | Server, Field(discriminator="mode")]
     journal: Journal = Journal()
     blocks: Blocks = Blocks()
+    decoding: Decoding = Decoding()
     metrics: Endpoint = "127.0.0.1:9477"
 
-    @field_validator("listen")
+    @field_validator("listen", "listen_tcp")
     @classmethod
     def _listens_once(cls, listen: list[str]) -> list[str]:
         for endpoint in listen:

@@ -55,8 +55,8 @@ def test_raw_datagrams_share_one_state_in_the_order_given(tmp_path: Path) -> Non
     )
     assert (row["mpls_labels"], row["src_mac"], row["next_hop"]) == ([16], "02:00:00:00:00:01", "::")
     assert (row["flow_start"], row["src_tenant"]) == ("1970-01-01T00:00:00.000Z", "")
-    backwards = flowkeep("decode", *reversed(raw(tmp_path, TEMPLATE, DATA)))
-    assert (backwards.returncode, backwards.stdout) == (0, "")
+    backwards = flowkeep("decode", *reversed(raw(tmp_path, TEMPLATE, DATA)))  # data waits for its template
+    assert json.loads(backwards.stdout)["bytes"] == 77
 
 
 @pytest.mark.parametrize("writer", [dpkt.pcap.Writer, dpkt.pcapng.Writer])

@@ -30,6 +30,7 @@ class Site:
         self.directory = directory
         self._collectors: list[CollectorProcess] = []
         self.ports: Ports = free_ports()
+        self.tcp_port = free_tcp_port()
         self.config = directory / "flowkeep.yaml"
         self.tenants = directory / "tenants.csv"
         self.tenants.write_text(tenants)
@@ -37,6 +38,7 @@ class Site:
         self.config.write_text(f"""
 data_dir: data
 listen: ["127.0.0.1:{self.ports.netflow}", "127.0.0.1:{self.ports.sflow}"]
+listen_tcp: ["127.0.0.1:{self.tcp_port}"]
 exporters: [{{prefix: {exporters}, name: lab}}]
 tenants: tenants.csv
 retention: retention.yaml
@@ -68,6 +70,10 @@ metrics: 127.0.0.1:{self.ports.metrics}
                 time.sleep(pause)
         return sent
 
+    def connect(self, sender: str = "127.0.0.1") -> socket.socket:
+        """A TCP connection to the collector, from `sender`."""
+        return socket.create_connection(("127.0.0.1", self.tcp_port), timeout=10, source_address=(sender, 0))
+
     def client(self, role: str = "query") -> Client:
         """A client of the site's ClickHouse."""
         config = load_config(self.config, {})
@@ -81,6 +87,13 @@ metrics: 127.0.0.1:{self.ports.metrics}
     def flowkeep(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a `flowkeep` command with the site's configuration, but for those that take none."""
         return flowkeep(*arguments, "-c", str(self.config))
+
+
+def free_tcp_port() -> int:
+    """A port of loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def flowkeep(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -127,4 +127,4 @@ def test_interface_names_are_kept(site: Site) -> None:
     options = a_set(1, options_template9(300, [(2, 4)], [(82, 8)])) + a_set(300, struct.pack(">I8s", 3, b"ge-0/0/3"))
     with site.collector() as collector:
         collector.settle(site.send([v9(options)]))
-        assert site.rows("SELECT if_index, name FROM interface_names") == [(3, "ge-0/0/3")]
+        assert site.rows("SELECT naming, id, name FROM names") == [("interface", 3, "ge-0/0/3")]

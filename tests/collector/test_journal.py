@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import struct
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from collector.journal import Block, Journal
@@ -19,13 +22,23 @@ PAYLOAD = b"p" * 100
 
 
 def write(directory: Path, number: int, datagrams: int, sealed: bool = False) -> None:
+    append(directory, number, [(PAYLOAD, 0)] * datagrams, sealed)
+
+
+def append(directory: Path, number: int, rows: Sequence[tuple[bytes, int]], sealed: bool = False) -> None:
+    """Append payloads of sessions to a segment, received at 1000 + row."""
     directory.mkdir(exist_ok=True)
     new = not path_of(directory, number).exists()
     segment = Segment.create(directory, number, SIZE) if new else Segment(path_of(directory, number), writable=True)
-    for row in range(segment.count, segment.count + datagrams):
-        at = row * len(PAYLOAD)
-        segment.map[segment.data_at + at : segment.data_at + at + len(PAYLOAD)] = PAYLOAD
-        ROW.pack_into(segment.map, segment.index_at + row * ROW.size, 1000 + row, bytes(16), at, len(PAYLOAD), 9, 0, 0)
+    for payload, session in rows:
+        row, at = segment.count, 0
+        if row:
+            before = ROW.unpack_from(segment.map, segment.index_at + (row - 1) * ROW.size)
+            at = before[2] + before[3]
+        segment.map[segment.data_at + at : segment.data_at + at + len(payload)] = payload
+        where = segment.index_at + row * ROW.size
+        low, high = session & 0xFFFF, session >> 16
+        ROW.pack_into(segment.map, where, 1000 + row, bytes(16), at, len(payload), 9, 0, 0, low, high)
         segment.count = row + 1
     if sealed:
         segment.seal()
@@ -137,6 +150,93 @@ def test_state_is_saved_with_its_position_and_leftovers_of_a_crash_go(tmp_path: 
     ]  # fmt: skip
     (tmp_path / "decoders-1-4.json").write_text("[")
     assert journal(tmp_path).saved_state() is None
+
+
+def test_sessions_come_out_as_they_went_in_and_zeros_are_udp(tmp_path: Path) -> None:
+    sessions = [0, 1 << 16, 1_795_000_000_123, (1 << 48) - 1, 0, 1_795_000_000_123]
+    append(tmp_path, 1, [(PAYLOAD, session) for session in sessions])
+    segment = Segment(path_of(tmp_path, 1), writable=False)
+    of_udp = segment.map[segment.index_at : segment.index_at + ROW.size]
+    assert of_udp == struct.pack("=q16sQIHHHxxxxxx", 1000, bytes(16), 0, 100, 9, 0, 0), "as before there was TCP"
+    block = cut(journal(tmp_path))
+    assert block
+    assert block.datagrams.sessions.tolist() == sessions
+    assert block.datagrams.sessions.dtype == np.int64
+    assert block.datagrams.ports.tolist() == [9] * 6
+
+
+def test_ends_of_sessions_are_in_the_block_but_count_as_no_datagrams(tmp_path: Path) -> None:
+    one, other = 1_795_000_000_123, 1_795_000_000_124
+    append(tmp_path, 1, [(b"", one), (PAYLOAD, 0), (b"", 0), (b"", other), (PAYLOAD, one)], sealed=True)
+    append(tmp_path, 2, [(PAYLOAD, one), (b"", one)], sealed=True)
+    append(tmp_path, 3, [(b"", other)])
+    of = journal(tmp_path)
+    assert of.backlog() == 3 + 1 + 0  # the empty datagram of UDP is one
+    assert store(of, 1) == (1, 0, 1)
+    assert of.backlog() == 3 + 1
+    block = cut(of)
+    assert block
+    assert block.datagrams.count == 4
+    assert len(block.entries) == 3
+    of.commit(block, None)
+    assert of.backlog() == 1
+    append(tmp_path, 3, [(PAYLOAD, 0), (b"", one), (PAYLOAD, 0)])
+    assert of.backlog() == 1 + 2
+    assert journal(tmp_path).backlog() == 1 + 2
+    assert cut(of)
+    assert of.evict(0, 0) == 0  # segment 1 is gone, 2 is being read, 3 being written
+    assert [store(of), store(of)] == [(2, 0, 2), (3, 0, 4)]
+    assert of.backlog() == 0
+
+
+def test_evicted_datagrams_are_counted_without_ends_of_sessions(tmp_path: Path) -> None:
+    for number in range(1, 4):
+        append(tmp_path, number, [(PAYLOAD, 0), (b"", 1 << 20), (PAYLOAD, 1 << 20)], sealed=True)
+    of = journal(tmp_path)
+    assert cut(of)
+    assert of.evict(0, 0) == 2
+
+
+def test_a_block_of_nothing_but_ends_can_be_cut(tmp_path: Path) -> None:
+    append(tmp_path, 1, [(b"", 1 << 20), (b"", 1 << 21)])
+    block = cut(journal(tmp_path))
+    assert block
+    assert block.datagrams.lengths.tolist() == [0, 0]
+    assert len(block.datagrams.data) == 0
+
+
+def test_a_state_saved_between_blocks_is_of_where_it_was_saved(tmp_path: Path) -> None:
+    write(tmp_path, 1, 5)
+    of = journal(tmp_path)
+    of.save_state({"n": 0})
+    assert (journal(tmp_path).saved_state(), journal(tmp_path).state_is_current) == ({"n": 0}, True)
+    assert store(of, 200) == (1, 0, 2)
+    again = journal(tmp_path)
+    assert (again.saved_state(), again.state_is_current) == ({"n": 0}, False)
+    of.save_state({"n": 2})
+    again = journal(tmp_path)
+    assert (again.saved_state(), again.state_is_current) == ({"n": 2}, True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "000000000001.segment", "decoders-1-2.json", "position.json"
+    ]  # fmt: skip
+
+
+def test_a_state_saved_at_a_segments_end_is_current_when_the_segment_is_gone(tmp_path: Path) -> None:
+    write(tmp_path, 1, 5, sealed=True)
+    of = journal(tmp_path)
+    block = cut(of)
+    assert block
+    of.commit(block, {"n": 5})
+    assert cut(of) is None
+    assert numbers(tmp_path) == []
+    again = journal(tmp_path)
+    assert (again.segment, again.state_is_current) == (2, True)
+    of.save_state({"n": 6})  # at a clean stop: of the beginning of the next segment
+    again = journal(tmp_path)
+    assert (again.segment, again.state_is_current, again.saved_state()) == (2, True, {"n": 6})
+    write(tmp_path, 2, 1)
+    assert store(again) == (2, 0, 1)
+    assert not journal(tmp_path).state_is_current
 
 
 @pytest.mark.parametrize("damage", ["empty", "short", "foreign", "count", "index"])

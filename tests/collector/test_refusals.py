@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from collector.receiver import Receiver
+from collector.allow_list import AllowList
+from collector.segment_writer import SegmentWriter
 from collector.tally import Count, Tally
+from collector.udp import Datagrams
 from storage.embedded import Node
 from tests.collector.site import Site, flowkeep, wait_for
 from tests.decoders.wire import a_set, template, v9
@@ -26,10 +28,18 @@ def test_a_port_in_use_is_named(site: Site) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_a_tcp_port_in_use_is_named(site: Site) -> None:
+    with socket.create_server(("127.0.0.1", site.tcp_port)):
+        done = site.flowkeep("run")
+    assert done.returncode == 1
+    assert f"TCP 127.0.0.1:{site.tcp_port} is in use by another program; `ss -ltnp` shows which" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_a_second_collector_on_one_directory_is_refused(site: Site) -> None:
     with site.collector():
         text = site.config.read_text()
-        for port in site.ports:
+        for port in (*site.ports, site.tcp_port):
             text = text.replace(str(port), str(port % 20000 + 20000))
         second = site.directory / "second.yaml"
         second.write_text(text)
@@ -156,10 +166,8 @@ def _pump(source: socket.socket, sink: socket.socket) -> None:
 
 def test_a_full_disk_costs_datagrams_but_not_the_receiver(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     tally = Tally(tmp_path / "tally")
-    receiver = Receiver(
-        {"directory": str(tmp_path), "segment_size": 2**55, "clock_shift_ms": 0, "allow": ["127.0.0.0/8"],
-         "allow_unlisted": False, "tally": str(tmp_path / "tally"), "after_segment": 0}
-    )  # fmt: skip
+    writer = SegmentWriter(tmp_path, size=2**55, most=2**60, after=0, clock_shift_ms=0)
+    datagrams = Datagrams(writer, AllowList(["127.0.0.0/8"], unlisted=False), tally.words)
     with (
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as source,
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out,
@@ -168,7 +176,7 @@ def test_a_full_disk_costs_datagrams_but_not_the_receiver(tmp_path: Path, capfd:
         source.setblocking(False)
         for _ in range(5):
             out.sendto(b"x" * 40, source.getsockname())
-        wait_for(lambda: not receiver.drain(source, 0) and tally[Count.RECEIVED] == 5)
+        wait_for(lambda: not datagrams.drain(source, 0) and tally[Count.RECEIVED] == 5)
     assert tally[Count.JOURNAL_FULL] == 5
     assert "no new segment" in capfd.readouterr().err
     assert not list(tmp_path.glob("*.segment"))

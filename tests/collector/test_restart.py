@@ -51,7 +51,7 @@ def test_kill_9_in_the_middle_of_a_replay(site: Site) -> None:
     payloads = numbered(6000)
     collector = site.collector()
     collector.start()
-    sender = threading.Thread(target=site.send, args=(payloads,), kwargs={"pause": 0.0005})
+    sender = threading.Thread(target=site.send, args=(payloads,), kwargs={"pause": 0.001})
     sender.start()
     received = replayed = kills = 0
     while sender.is_alive():

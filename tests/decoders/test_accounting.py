@@ -25,6 +25,7 @@ H, T, F, P, X, W, OPT = (
     Octets.HEADERS, Octets.TEMPLATES, Octets.FLOWS, Octets.PADDING, Octets.FAULTY, Octets.WAITING, Octets.OPTIONS
 )  # fmt: skip
 ONE = a_set(0, template(256, [(1, 8)]))
+OPTIONS = a_set(1, options_template9(300, [(1, 4)], [(34, 2)]))
 
 
 @pytest.mark.parametrize(
@@ -44,7 +45,7 @@ ONE = a_set(0, template(256, [(1, 8)]))
         (v9(a_set(77, bytes(9))), {H: 24, X: 9}),
         (v9(a_set(0, template(256, [(1, 8)]) + template(3, [(1, 4)]) + b"\0\0")), {H: 24, T: 8, X: 8, P: 2}),
         (v9(a_set(0, template(256, [(1, 8)]) + template(257, [(1, 4)])[:-2])), {H: 24, T: 8, X: 6}),
-        (v9(a_set(1, options_template9(300, [(1, 4)], [(34, 2)])), a_set(300, bytes(14))), {H: 28, T: 14, OPT: 12, P: 2}),
+        (v9(OPTIONS, a_set(300, bytes(14))), {H: 28, T: 14, OPT: 12, P: 2}),
         (ipfix(a_set(2, template(256, [(1, 2), (82, 65535)])), a_set(256, b"\0\1\2ab\0\2\x09a")),
          {H: 24, T: 12, F: 5, X: 4}),
         (ipfix(a_set(2, struct.pack(">HH", 256, 0))), {H: 20, T: 4}),

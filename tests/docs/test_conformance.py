@@ -24,7 +24,7 @@ CHECKLIST = [
 
 
 @cache
-def tests_of(path: Path) -> set[str]:
+def functions(path: Path) -> set[str]:
     """The names of a file's test functions."""
     return {
         node.name
@@ -41,7 +41,7 @@ def test_the_row_is_there_and_its_tests_exist(row: str) -> None:
     named = TEST.findall(tests)
     assert named, f"{row} names no test"
     for file, name in named:
-        assert name in tests_of(ROOT / "tests" / file), f"{row}: there is no {file}::{name}"
+        assert name in functions(ROOT / "tests" / file), f"{row}: there is no {file}::{name}"
 
 
 def test_no_row_is_there_that_nobody_checks() -> None:

@@ -1,0 +1,132 @@
+"""How long a datagram may take: a millisecond for each kilobyte begun, beyond what any call of `decode` costs.
+
+Time is that of the processor, for `decode` waits for nothing, and what others do on the machine does not count.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Any
+
+from decoders import Datagrams, Limits, State, decode
+from fuzzing.anatomy import kind
+from fuzzing.inputs import Block, Sending, gather
+from fuzzing.messages import (
+    FRAMES,
+    NOW,
+    a_set,
+    flow_sample,
+    message,
+    netflow5,
+    sampled_header,
+    sflow,
+    template,
+    template_set,
+)
+
+ALLOWED = 1e-3
+"""Seconds for each kilobyte begun."""
+
+_KILOBYTE = 1024
+_AGAIN = 5
+_TRIALS = 20
+
+TRIVIAL = {
+    0: b"",
+    5: netflow5(1),
+    9: message(9, template_set(9, template(256, [(8, 4), (1, 4)])), a_set(256, bytes(8))),
+    10: message(10, template_set(10, template(256, [(8, 4), (1, 4)])), a_set(256, bytes(8))),
+    105: sflow(flow_sample(sampled_header(FRAMES[0]))),
+}
+"""By version, the datagram whose cost is the fixed one: a single record, and its template; the empty one for none."""
+
+
+class Pace:
+    """The fixed costs, measured when nothing disturbed, and what else takes, beside them; seconds."""
+
+    def __init__(self) -> None:
+        self.fixed = {version: min(_fixed(version) for _ in range(_TRIALS)) for version in TRIVIAL}
+
+    def allowed(self, datagram: bytes) -> float:
+        """Return what a datagram may take beyond the fixed cost of its version."""
+        return ALLOWED * kilobytes(datagram)
+
+    def ratio(self, datagram: bytes, seconds: float) -> float:
+        """Return `seconds` without the fixed cost as a multiple of what the datagram may take."""
+        return (seconds - self.fixed[kind(datagram)]) / self.allowed(datagram)
+
+    def measure(self, block: Block, begin: Callable[[], State], exactly: bool) -> Iterator[tuple[Sending, int, float]]:
+        """Yield (sending, index, ratio) for the datagrams of a block that were timed alone.
+
+        `begin` gives the state before the block. Unless `exactly`, a sending's datagrams are first timed together, and
+        one by one only where they take more than half of what they may.
+        """
+        state = begin()
+        for sending in block.sendings:
+            if not block.lasting:
+                state = begin()
+            if not exactly and not self._suspect(sending, block, state):
+                continue
+            state = state if block.lasting else begin()
+            for index, datagram in enumerate(sending.datagrams):
+                alone = gather([(sending, datagram)], block.time)
+                ratio = self.ratio(datagram, timed(alone, state, block.limits))
+                if ratio > 1:
+                    ratio = self.again(sending, index, block.time, block.limits, begin)
+                yield sending, index, ratio
+
+    def _suspect(self, sending: Sending, block: Block, state: State) -> bool:
+        together = gather([(sending, datagram) for datagram in sending.datagrams], block.time)
+        net = timed(together, state, block.limits) - self.fixed[kind(sending.datagrams[0])]
+        return net > sum(map(self.allowed, sending.datagrams)) / 2
+
+    def again(self, sending: Sending, index: int, at: int, limits: Limits, begin: Callable[[], State]) -> float:
+        """Decode a sending up to datagram `index` several times, and return the least ratio of that one.
+
+        The machine is shared: the least time counts, and where the fixed cost, measured in between, is greater than at
+        its best, all else is taken to be so too. `begin` gives the state to begin with.
+        """
+        datagram = sending.datagrams[index]
+        version = kind(datagram)
+        times = [(_fixed(version), _measure(sending, index, at, limits, begin())) for _ in range(_AGAIN)]
+        fixed = min(now for now, _ in times)
+        self.fixed[version] = min(self.fixed[version], fixed)
+        return self.ratio(datagram, min(taken for _, taken in times) * self.fixed[version] / fixed)
+
+
+def kilobytes(datagram: bytes) -> int:
+    """Return how many kilobytes a datagram begins."""
+    return max(-(-len(datagram) // _KILOBYTE), 1)
+
+
+def _measure(sending: Sending, index: int, time_received: int, limits: Limits, state: State) -> float:
+    for before in sending.datagrams[:index]:
+        decode(gather([(sending, before)], time_received), state, limits)
+    block = gather([(sending, sending.datagrams[index])], time_received)
+    return timed(block, state, limits)
+
+
+def timed(block: Datagrams, state: State, limits: Limits) -> float:
+    """Return how long `decode` takes with nothing kept from calls before, but for the state."""
+    for forget in _caches():
+        forget()
+    begun = time.thread_time()
+    decode(block, state, limits)
+    return time.thread_time() - begun
+
+
+@cache
+def _caches() -> list[Callable[[], Any]]:
+    """Return what empties each function's cache in `decoders`."""
+    modules = [module for name, module in sys.modules.items() if name.partition(".")[0] == "decoders"]
+    cached = {
+        id(value): value for module in modules for value in vars(module).values() if hasattr(value, "cache_clear")
+    }
+    return [value.cache_clear for value in cached.values()]
+
+
+def _fixed(version: int) -> float:
+    return timed(Datagrams.of([TRIVIAL[version]], bytes(16), NOW), State(), Limits())
