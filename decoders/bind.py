@@ -47,13 +47,13 @@ class Learned:
     refreshed: dict[Key, list[int]] = field(default_factory=dict)
     redefined: list[Key] = field(default_factory=list)
 
-    def awaited(self) -> dict[Key, Layout]:
-        """Return the layouts that data may have waited for: of each key the first after it had none."""
-        found: dict[Key, Layout] = {}
+    def awaited(self) -> dict[Key, Known]:
+        """Return the templates that data may have waited for: of each key the first after it had none."""
+        found: dict[Key, Known] = {}
         for key, history in self.changes.items():
             since = max((index for index, entry in enumerate(history) if entry.known is None), default=_NEVER) + 1
             if 0 < since < len(history) and (known := history[since].known):
-                found[key] = known.layout
+                found[key] = known
         return found
 
 
@@ -116,6 +116,7 @@ def learn(
                 continue
             out.templates += 1
             _define(Key(stream, id_), Known(template, exported, seen), start, templates, limits, learned, out)
+        out.faults[Fault.TEMPLATE_LIMIT] += templates.make_room(stream.exporter, limits)
     return learned
 
 
@@ -154,9 +155,7 @@ def _define(
         if before.template.options:
             learned.redefined.append(key)
     templates.keep(key, defined)
-    out.faults[Fault.TEMPLATE_LIMIT] += templates.make_room(key.stream.exporter, limits)
-    after = templates.by_key.get(key)
-    learned.changes.setdefault(key, [Entry(_NEVER, before)]).append(Entry(at, after, before is not None))
+    learned.changes.setdefault(key, [Entry(_NEVER, before)]).append(Entry(at, defined, before is not None))
 
 
 def restart(learned: Learned, templates: Templates, stream: Stream, at: int) -> bool:
@@ -188,6 +187,10 @@ def assign(
     limits: Limits,
 ) -> Bound:
     """Find the layout of each of the data sets `sets`."""
+    refused = _too_many(block, messages, sets, limits)
+    asked = sets
+    if len(refused):
+        sets = sets.where(np.delete(np.arange(len(sets.start)), refused))
     keys, key_of = np.unique(streams.of_message[sets.owner] << 16 | sets.tag, return_inverse=True)
     layouts: dict[int, tuple[int, Layout]] = {}
 
@@ -219,14 +222,12 @@ def assign(
             where = by_key[index]
             exported = messages.export_ms[sets.owner[where]]
             layout_of[where] = _by_history(history, sets.start[where], exported, [number(e.known) for e in history])
-    refused = _too_many(block, messages, sets, layout_of, limits)
-    layout_of[refused] = len(layouts)
-    of_layout = groups(layout_of, len(layouts) + 1)
-    pairs = [(layout, sets.where(where)) for (_, layout), where in zip(layouts.values(), of_layout, strict=False)]
+    of_layout = groups(layout_of, len(layouts))
+    pairs = [(layout, sets.where(where)) for (_, layout), where in zip(layouts.values(), of_layout, strict=True)]
     return Bound(
         [pair for pair in pairs if len(pair[1].start)],
         sets.where(np.flatnonzero(layout_of == _NEVER)),
-        sets.where(of_layout[-1]),
+        asked.where(refused),
     )
 
 
@@ -246,19 +247,19 @@ def _by_history(history: list[Entry], starts: Positions, exported: Positions, nu
     return np.array(numbers)[since - late]
 
 
-def _too_many(block: Datagrams, messages: Messages, sets: Items, layout_of: Positions, limits: Limits) -> Positions:
-    """Return the sets beyond the number of different layouts that their datagram may ask for: work by the layout is
+def _too_many(block: Datagrams, messages: Messages, sets: Items, limits: Limits) -> Positions:
+    """Return the sets beyond the number of different templates that their datagram may use: work by the template is
     what a small datagram could ask for most of."""
     datagram = messages.datagram[sets.owner]
     most = limits.layouts + block.lengths // limits.octets_per_layout
-    crowded = np.flatnonzero((np.bincount(datagram, minlength=block.count) > most)[datagram] & (layout_of >= 0))
+    crowded = np.flatnonzero((np.bincount(datagram, minlength=block.count) > most)[datagram])
     if not len(crowded):
         return crowded
-    pairs = datagram[crowded] << 32 | layout_of[crowded]
+    pairs = sets.owner[crowded] << 16 | sets.tag[crowded]
     distinct, seen, pair_of = np.unique(pairs, return_index=True, return_inverse=True)
-    order = np.lexsort((seen, distinct >> 32))
-    owner = (distinct >> 32)[order]
+    of = messages.datagram[distinct >> 16]
+    order = np.lexsort((seen, of))
     rank = np.empty(len(order), np.int64)
-    rank[order] = np.arange(len(order)) - np.searchsorted(owner, owner)
-    refused: Positions = crowded[(rank >= most[distinct >> 32])[pair_of]]
+    rank[order] = np.arange(len(order)) - np.searchsorted(of[order], of[order])
+    refused: Positions = crowded[(rank >= most[of])[pair_of]]
     return refused

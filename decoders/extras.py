@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from decoders import sections, texts
+from decoders import texts
 from decoders.connections import Connections
 from decoders.elements import DURATION_MS, DURATION_US, EXPORTERS, FLOW_ID, PORTS_IN_BLOCK
 from decoders.layout import is_number
 from decoders.limits import Limits
-from decoders.rates import rates_of
+from decoders.rates import record_rates
 from decoders.reads import absent, uint
 from decoders.records import leading
 from decoders.sink import Sink
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from decoders.flows import Part
 
 _ICMP = (1, 58)
+_NO_ROWS = np.zeros(0, np.int64)
 _EVENT = (0, 233)
 _COUNTERS = {231: 0, 85: 0, 232: 1, 298: 2, 86: 2, 299: 3}
 """Counters that firewalls give in update events for a while, and in delete events for a whole connection."""
@@ -41,41 +42,39 @@ def fill(part: Part, sink: Sink, where: slice, limits: Limits) -> None:
     if layout.named:
         _durations(part, sink, where)
         _port_blocks(part, sink, where)
-    if layout.sections:
-        sections.fill(part, sink, where)
-    _settle_icmp(part, sink, where)
     if _EVENT in layout.named and FLOW_ID in layout.named:
         _settle_events(part, sink, where, limits)
-    rates = rates_of(part)
-    if rates is not None:
-        sink.slot("sampling_rate", where)[:] = rates.rate
-        sink.slot("sampling_source", where)[:] = rates.source
-    if np.any(part.context.messages.mode[part.message]):
-        sink.slot("sampling_mode", where)[:] = np.repeat(part.context.messages.mode[part.message], part.counts)
+    told = record_rates(part)
+    if told is not None:
+        sink.slot("sampling_rate", where)[:] = told.rate
+        sink.slot("sampling_source", where)[:] = told.source
 
 
-def _settle_icmp(part: Part, sink: Sink, where: slice) -> None:
+def settle_icmp(parts: list[Part], sink: Sink, rows: int) -> None:
     """Give ICMP flows no ports, and where no element tells their type and code, those that a port carries.
 
     Exporters put type << 8 | code into the destination port (Cisco), a few the other way round into the source port.
     What comes back is another message: of a reverse flow a port tells nothing.
     """
+    where = slice(0, rows)
+    proto = sink.arrays.get("proto")
     ports = [sink.slot(name, where) for name in ("src_port", "dst_port") if name in sink.arrays]
-    if not ports or "proto" not in sink.arrays:
+    icmp = np.flatnonzero((proto[where] == _ICMP[0]) | (proto[where] == _ICMP[1])) if proto is not None else _NO_ROWS
+    if not ports or not len(icmp):
         return
-    rows = np.flatnonzero(np.isin(sink.slot("proto", where), _ICMP))
-    if not len(rows):
-        return
-    sources = part.layout.sources
-    if "icmp_type" not in sources and "icmp_code" not in sources and not part.layout.backward:
-        source, destination = (sink.slot(name, where, partly=True)[rows] for name in ("src_port", "dst_port"))
+    silent = [
+        not part.layout.sources.keys() & {"icmp_type", "icmp_code"} and not part.layout.backward for part in parts
+    ]
+    asked = icmp[np.repeat(silent, [part.rows for part in parts])[icmp]]
+    if len(asked):
+        source, destination = (sink.slot(name, where, partly=True)[asked] for name in ("src_port", "dst_port"))
         kind, code = (sink.slot(name, where, partly=True) for name in ("icmp_type", "icmp_code"))
-        told = (kind[rows] != 0) | (code[rows] != 0)  # by a packet section
+        told = (kind[asked] != 0) | (code[asked] != 0)  # by a packet section
         swapped = (destination == 0) & (source != 0)
-        kind[rows] = np.where(told, kind[rows], np.where(swapped, source & 0xFF, destination >> 8))
-        code[rows] = np.where(told, code[rows], np.where(swapped, source >> 8, destination & 0xFF))
+        kind[asked] = np.where(told, kind[asked], np.where(swapped, source & 0xFF, destination >> 8))
+        code[asked] = np.where(told, code[asked], np.where(swapped, source >> 8, destination & 0xFF))
     for port in ports:
-        port[rows] = 0
+        port[icmp] = 0
 
 
 def _number(part: Part, key: tuple[int, int]) -> Array | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from decoders import extras
+from decoders import extras, rates, sections
 from decoders.bind import Streams
 from decoders.block import Datagrams, Octets
 from decoders.cursor import Items, Positions
@@ -46,7 +46,8 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Rows that one layout gives: `message`, `start` and `tag`, int64 (sets,), of the sets, `counts` of rows from each.
+    """Rows that one layout gives: `message`, `start` and `tag`, int64 (sets,), of the sets, `counts` of rows from each,
+    `rows` in all.
 
     `mirrored` holds ready columns where the rows are the reverse flows of records (RFC 5103).
     """
@@ -58,12 +59,8 @@ class Part:
     start: Positions
     tag: Positions
     counts: Positions
+    rows: int
     mirrored: dict[str, Array] | None = None
-
-    @property
-    def rows(self) -> int:
-        """Number of rows."""
-        return int(self.counts.sum())
 
     @property
     def origin(self) -> Positions:
@@ -117,7 +114,7 @@ def _part(context: Context, layout: Layout, sets: Items, located: Located) -> Pa
     located.octets[kind] += int(lengths.sum()) - records.padding - records.faulty
     located.octets[Octets.PADDING] += records.padding
     located.octets[Octets.FAULTY] += records.faulty
-    return Part(context, layout, records, sets.owner, sets.start, sets.tag, records.counts)
+    return Part(context, layout, records, sets.owner, sets.start, sets.tag, records.counts, int(records.counts.sum()))
 
 
 def with_reverse(parts: list[Part], limits: Limits) -> list[Part]:
@@ -138,9 +135,8 @@ def _reverse(part: Part, layout: Layout, limits: Limits) -> Part:
     kept = np.any([counter > 0 for counter in counters], axis=0)
     set_of_row = np.repeat(np.arange(len(part.counts)), part.counts)[kept]
     counts = np.bincount(set_of_row, minlength=len(part.counts))
-    return replace(
-        part, layout=layout, counts=counts, mirrored={name: values[kept] for name, values in sink.arrays.items()}
-    )
+    mirrored = {name: values[kept] for name, values in sink.arrays.items()}
+    return replace(part, layout=layout, counts=counts, rows=len(set_of_row), mirrored=mirrored)
 
 
 def write(parts: list[Part], sink: Sink, limits: Limits) -> None:
@@ -160,7 +156,10 @@ def write(parts: list[Part], sink: Sink, limits: Limits) -> None:
         at = where.stop
     for context, first, of_context in by_context:
         _write_origin(context, of_context, sink, first)
-    extras.name_exporters(parts, sink)
+    if parts:
+        sections.complete(parts, sink)
+        extras.settle_icmp(parts, sink, at)
+        extras.name_exporters(parts, sink)
 
 
 def _write_origin(context: Context, parts: list[Part], sink: Sink, first: int) -> None:
@@ -176,6 +175,10 @@ def _write_origin(context: Context, parts: list[Part], sink: Sink, first: int) -
     sink.slot("exporter_port", where)[:] = np.repeat(context.block.ports[datagram].astype(np.uint16), counts)
     sink.slot("observation_domain", where)[:] = np.repeat(context.messages.domain[message].astype(np.uint32), counts)
     sink.slot("flow_type", where)[:] = np.repeat(_TYPES[context.messages.version[message]], counts)
+    if np.any(context.messages.mode[message]):
+        mode = np.repeat(context.messages.mode[message], counts)
+        np.copyto(sink.slot("sampling_mode", where, partly=True), mode, casting="unsafe", where=mode > 0)
+    rates.complete(context, parts, sink, where)
 
 
 def _fill(part: Part, sink: Sink, where: slice, limits: Limits) -> None:

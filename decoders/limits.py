@@ -39,6 +39,6 @@ class Limits:
     template_lifetime: int = 120 * _MINUTE
     waiting_time: int = 30 * _MINUTE
     lifetime_of_late: int = _MINUTE
-    layouts: int = 8
-    octets_per_layout: int = 128
+    layouts: int = 12
+    octets_per_layout: int = 256
     octets_per_name: int = 16

@@ -6,6 +6,7 @@ v5 or IPFIX messages may stand back to back in one datagram.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -50,44 +51,56 @@ class Messages:
 
 def find(block: Datagrams, version: int, among: Positions, out: Decoded) -> Messages:
     """Return the messages of `version` in the datagrams `among`, whose first two octets say so."""
-    header = HEADERS[version]
     at, end = block.offsets[among], block.offsets[among] + block.lengths[among]
-    parts: list[Messages] = []
-    datagram = among
-
-    def leave(which: np.ndarray, reason: Fault) -> np.ndarray:
-        """Count what is left over, and return the rest."""
+    stop, whole = _bounds(block, version, at, end)
+    short = end - at < HEADERS[version]
+    for reason, which in (
+        (Fault.TOO_SHORT, short),
+        (Fault.BAD_COUNT if version == 5 else Fault.BAD_LENGTH, ~short & ~whole),
+    ):
         out.faults[reason] += int(np.count_nonzero(which))
         out.octets[Octets.FAULTY] += int((end - at)[which].sum())
-        return ~which
-
-    while len(datagram) and len(parts) < _MOST:
-        kept = leave(end - at < header, Fault.TRAILING_OCTETS if parts else Fault.TOO_SHORT)
-        datagram, at, end = datagram[kept], at[kept], end[kept]
-        stop, good = _bounds(block, version, at, end)
-        if parts:  # what follows a whole message must begin another, or it is left over
-            good &= u16(block.data, at) == version
-        reason = Fault.TRAILING_OCTETS if parts else Fault.BAD_COUNT if version == 5 else Fault.BAD_LENGTH
-        kept = leave(~good, reason)
-        datagram, at, end, stop = datagram[kept], at[kept], end[kept], stop[kept]
-        parts.append(_headers(block, version, datagram, at, stop))
-        out.octets[Octets.HEADERS] += header * len(datagram)
-        more = stop < end
-        datagram, at, end = datagram[more], stop[more], end[more]
-    leave(np.ones(len(datagram), np.bool_), Fault.TRAILING_OCTETS)
-    return join(parts)
+    datagram, at, stop, end = among[whole], at[whole], stop[whole], end[whole]
+    more = np.flatnonzero(stop < end)
+    if len(more):
+        rows = [
+            (which, *bounds)
+            for which, first, last in zip(*(x[more].tolist() for x in (datagram, stop, end)), strict=True)
+            for bounds in _following(block, version, first, last, out)
+        ]
+        further = np.array(rows, np.int64).reshape(-1, 3).T
+        datagram, at, stop = (np.concatenate(pair) for pair in zip((datagram, at, stop), further, strict=True))
+    out.octets[Octets.HEADERS] += HEADERS[version] * len(datagram)
+    return _headers(block, version, datagram, at, stop)
 
 
 def _bounds(block: Datagrams, version: int, at: Positions, end: Positions) -> tuple[Positions, np.ndarray]:
-    """Return where each message ends, and whether its header's account of its length can be true."""
-    if version == 5:
-        count = u16(block.data, at + 2)
-        stop = at + HEADERS[5] + _RECORD5 * count
-        return stop, (count > 0) & (stop <= end)
-    if version == 9:
-        return end, np.ones(len(at), np.bool_)
-    length = u16(block.data, at + 2)
-    return at + length, (length >= HEADERS[10]) & (at + length <= end)
+    """Return where each message ends, and whether there is one: its header's account of its length can be true."""
+    header = HEADERS[version]
+    stop, whole = end.copy(), end - at >= header
+    if version != 9:
+        told = u16(block.data, at[whole] + 2)
+        stop[whole] = at[whole] + (header + _RECORD5 * told if version == 5 else told)
+        whole &= (stop > at + header if version == 5 else stop >= at + header) & (stop <= end)
+    return stop, whole
+
+
+def _following(block: Datagrams, version: int, at: int, end: int, out: Decoded) -> Iterator[tuple[int, int]]:
+    """Yield where the messages begin and end that follow the first of a datagram; the rest is left over."""
+    header, data = HEADERS[version], block.data
+    for _ in range(_MOST):
+        if end - at < header or data[at] << 8 | data[at + 1] != version:
+            break
+        told = int(data[at + 2]) << 8 | int(data[at + 3])
+        stop = at + (header + _RECORD5 * told if version == 5 else told)
+        if not at + header + (version == 5) <= stop <= end:
+            break
+        yield at, stop
+        at = stop
+        if at == end:
+            return
+    out.faults[Fault.TRAILING_OCTETS] += 1
+    out.octets[Octets.FAULTY] += end - at
 
 
 def _headers(block: Datagrams, version: int, datagram: Positions, at: Positions, stop: Positions) -> Messages:

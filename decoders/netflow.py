@@ -138,8 +138,11 @@ def _refuse(bound: Bound, out: Decoded) -> None:
 def _keep(context: Context, missing: Items, restarts: _Restarts, limits: Limits, out: Decoded) -> None:
     """Keep data sets until their templates come, as far as there is room."""
     block, messages, waiting = context.block, context.messages, context.state.waiting
+    if not len(missing.start):
+        return
     datagram = messages.datagram[missing.owner]
     columns = (missing.owner, datagram, missing.tag, missing.start, missing.end, _void(context, missing, restarts))
+    last, raw, begin = -1, b"", 0
     for message, of, tag, start, end, void in zip(*(column.tolist() for column in columns), strict=True):
         stream = context.streams.all[context.streams.of_message[message]]
         header = HEADERS[stream.version]
@@ -147,12 +150,12 @@ def _keep(context: Context, missing: Items, restarts: _Restarts, limits: Limits,
             out.faults[Fault.TEMPLATE_MISSING] += 1  # TCP keeps the order: nothing can come that explains it
             out.octets[Octets.FAULTY] += end - start
             continue
-        begin = int(messages.start[message]) - header
-        kept = Kept(
-            b"", int(block.time_received[of]), int(block.ports[of]), int(block.sessions[of]), int(block.entries[of])
-        )
-        octets = [block.data[first:last].tobytes() for first, last in ((begin, begin + header), (start - 4, end))]
-        waiting.keep(Key(stream, tag), octets[0], octets[1], kept)
+        if message != last:
+            last, begin = message, int(messages.start[message]) - header
+            raw = block.data[begin : int(messages.end[message])].tobytes()
+            told = int(block.time_received[of]), int(block.ports[of]), int(block.sessions[of]), int(block.entries[of])
+        body = raw[start - 4 - begin : end - begin]
+        waiting.keep(Key(stream, tag), raw[:header], body, Kept(b"", *told))
         out.octets[Octets.WAITING] += end - start
 
 
@@ -163,12 +166,14 @@ def _awaited(context: Context, learned: Learned, out: Decoded) -> tuple[list[Par
     kept: list[Kept] = []
     exporters: list[bytes] = []
     numbers: list[int] = []
-    for key, layout in learned.awaited().items():
+    for key, known in learned.awaited().items() if waiting.sets else ():
         found = waiting.take(key)
+        if not found:
+            continue
         kept += found
         exporters += [key.stream.exporter] * len(found)
         numbers += [len(layouts)] * len(found)
-        layouts.append(layout)
+        layouts.append(known.layout)
     if not kept:
         return [], []
     times, ports, sessions, entries = zip(*(each[1:] for each in kept), strict=True)

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from decoders.cursor import Positions, groups
+from decoders.cursor import groups
 from decoders.elements import SAMPLER_IDS
-from decoders.layout import Source, is_number
+from decoders.layout import is_number
 from decoders.reads import uint
 from decoders.sampling import By, Tables, rates_in_records
+from decoders.sink import Sink
 from schema.batch import Array
 from schema.columns import SAMPLING_SOURCES
 
 if TYPE_CHECKING:
-    from decoders.flows import Part
+    from decoders.flows import Context, Part
 
 OVERRIDE, SAMPLER, RECORD, SCOPE, PLAIN, DEFAULT = map(
     SAMPLING_SOURCES.index, ("override", "sampler", "record", "scope", "plain", "default")
@@ -41,55 +41,67 @@ class Rates:
         self.source[told] = source
 
 
-def rates_of(part: Part) -> Rates | None:
-    """Return the rates of a part's rows; None where nothing is known of any."""
-    samplers, layout = part.context.state.samplers, part.layout
-    by_set = Rates(len(part.counts))
-    entry = part.context.block.entries[part.context.messages.datagram[part.message]]
-    senders = part.context.block.senders
-    by_set.tell(senders.default[entry], DEFAULT)
-    by_set.tell(part.context.messages.rate[part.message], PLAIN)
-    for by, ids, source in (
-        (By.SAMPLER, np.full(len(part.counts), _UNNAMED), PLAIN),
-        (By.STREAM, np.zeros(len(part.counts), np.int64), PLAIN),
-        (By.TEMPLATE, part.tag, SCOPE),
-    ):
-        if samplers.tables[by] and not (by is By.SAMPLER and any(key in layout.named for key in SAMPLER_IDS)):
-            by_set.tell(_look_up(part, samplers.tables[by], ids, None), source)
+def record_rates(part: Part) -> Rates | None:
+    """Return the rates that a part's records name or tell themselves; None where they do not."""
+    tables, layout = part.context.state.samplers.tables, part.layout
+    interface = layout.sources.get("in_if", ())[:1] if tables[By.INTERFACE] else ()
+    named = tuple(layout.named[key] for key in SAMPLER_IDS if key in layout.named) if tables[By.SAMPLER] else ()
+    if not interface and not layout.rates and not named:
+        return None
     rates = Rates(part.rows)
-    rates.rate, rates.source = np.repeat(by_set.rate, part.counts), np.repeat(by_set.source, part.counts)
-    interface = layout.sources.get("in_if", ())[:1]
-    for ids in _columns(part, interface, samplers.tables[By.INTERFACE]):
-        rates.tell(_look_up(part, samplers.tables[By.INTERFACE], ids, part.counts), SCOPE)
+    for source in interface:
+        rates.tell(_look_up([part], tables[By.INTERFACE], uint(part.records.octets(source)), by_row=True), SCOPE)
     if layout.rates:
         figures = {id_: uint(part.records.octets(source)) for id_, source in layout.rates.items()}
         rates.tell(rates_in_records(figures), RECORD)
-    named = tuple(layout.named[key] for key in SAMPLER_IDS if key in layout.named and is_number(layout.named[key]))
-    for ids in _columns(part, named, samplers.tables[By.SAMPLER]):
-        rates.tell(_look_up(part, samplers.tables[By.SAMPLER], ids, part.counts), SAMPLER)
+    for source in filter(is_number, named):
+        rates.tell(_look_up([part], tables[By.SAMPLER], uint(part.records.octets(source)), by_row=True), SAMPLER)
+    return rates
+
+
+def complete(context: Context, parts: list[Part], sink: Sink, where: slice) -> None:
+    """Write the rates of the rows `where`, those of `parts`: what records tell goes before what is told for all."""
+    message = np.concatenate([part.message for part in parts])
+    counts = np.concatenate([part.counts for part in parts])
+    entry = context.block.entries[context.messages.datagram[message]]
+    senders, tables = context.block.senders, context.state.samplers.tables
+    by_set = Rates(len(message))
+    by_set.tell(senders.default[entry], DEFAULT)
+    by_set.tell(context.messages.rate[message], PLAIN)
+    if tables[By.SAMPLER]:
+        unnamed = [not any(key in part.layout.named for key in SAMPLER_IDS) for part in parts]
+        found = _look_up(parts, tables[By.SAMPLER], np.full(len(message), _UNNAMED), by_row=False)
+        by_set.tell(found * np.repeat(unnamed, [len(part.counts) for part in parts]), PLAIN)
+    for by, ids, source in (
+        (By.STREAM, np.zeros(len(message), np.int64), PLAIN),
+        (By.TEMPLATE, np.concatenate([part.tag for part in parts]), SCOPE),
+    ):
+        if tables[by]:
+            by_set.tell(_look_up(parts, tables[by], ids, by_row=False), source)
+    rates = Rates(where.stop - where.start)
+    rates.rate, rates.source = np.repeat(by_set.rate, counts), np.repeat(by_set.source, counts)
+    if "sampling_source" in sink.arrays:
+        told = sink.slot("sampling_source", where)
+        rates.rate = np.where(told > 0, sink.slot("sampling_rate", where), rates.rate)
+        rates.source = np.where(told > 0, told, rates.source)
     if senders.override.any():
-        rates.tell(np.repeat(senders.override[entry], part.counts), OVERRIDE)
-    return rates if rates.source.any() else None
+        rates.tell(np.repeat(senders.override[entry], counts), OVERRIDE)
+    if rates.source.any():
+        sink.slot("sampling_rate", where, partly=True)[:] = rates.rate
+        sink.slot("sampling_source", where, partly=True)[:] = rates.source
 
 
-def _columns(part: Part, sources: tuple[Source, ...], known: Tables) -> Iterator[Array]:
-    """Yield the ids that `sources` hold, where any rate is known for such."""
-    if known:
-        for source in sources:
-            yield uint(part.records.octets(source))
-
-
-def _look_up(part: Part, known: Tables, ids: Array, counts: Positions | None) -> npt.NDArray[np.uint32]:
-    """Return the rates known for `ids`, which are one a set, or where `counts` are given one a record; 0 for others."""
-    streams = part.context.streams
-    distinct, of_set = np.unique(streams.of_message[part.message], return_inverse=True)
+def _look_up(parts: list[Part], known: Tables, ids: Array, by_row: bool) -> npt.NDArray[np.uint32]:
+    """Return the rates known for `ids`, which are one a set of the parts, or one a row; 0 for others."""
+    streams = parts[0].context.streams
+    of_set = np.concatenate([streams.of_message[part.message] for part in parts])
+    distinct, inverse = np.unique(of_set, return_inverse=True)
     tables = [known.get(streams.all[index]) for index in distinct.tolist()]
     if len(tables) == 1:
         return tables[0].look_up(ids) if tables[0] else np.zeros(len(ids), np.uint32)
     found = np.zeros(len(ids), np.uint32)
-    for table, rows in zip(
-        tables, groups(of_set if counts is None else np.repeat(of_set, counts), len(tables)), strict=True
-    ):
+    of = np.repeat(inverse, np.concatenate([part.counts for part in parts])) if by_row else inverse
+    for table, rows in zip(tables, groups(of, len(tables)), strict=True):
         if table:
             found[rows] = table.look_up(ids[rows])
     return found

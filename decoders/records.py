@@ -52,7 +52,11 @@ class FixedRecords:
         self.padding = int((ends - starts).sum()) - int(self.counts.sum()) * layout.length
         self.faulty = 0
         self._places = layout.places
-        self._rows = gather(data, starts, starts + self.counts * layout.length).reshape(-1, layout.length)
+        if len(starts) == 1:
+            octets = data[int(starts[0]) : int(starts[0] + self.counts[0] * layout.length)]
+        else:
+            octets = gather(data, starts, starts + self.counts * layout.length)
+        self._rows = octets.reshape(-1, layout.length)
 
     def octets(self, source: Source, rows: slice = _ALL) -> npt.NDArray[np.uint8]:
         """Return the source's octets in the records `rows`, a view of shape (n, length)."""

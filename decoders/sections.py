@@ -25,33 +25,48 @@ _DEEPEST = 256
 """Octets of a section that are looked at."""
 
 
-def fill(part: Part, sink: Sink, where: slice) -> None:
-    """Fill what the records leave open of the rows `where` from their packet sections; a sampled packet is one."""
-    for protocol, source in part.layout.sections:
-        lengths = part.records.spans(source)[2]
-        octets = leading(part.records, source, _DEEPEST)
-        kept = _number(part, SECTION_OCTETS)
-        if kept is not None:
-            lengths = np.where((kept > 0) & (kept < lengths), kept, lengths)
-        protocols = np.full(len(octets), protocol)
-        if protocol == _IPV4:
-            protocols[octets[:, 0] >> 4 == 6] = _IPV6
-        else:
-            kind = _number(part, FRAME_TYPE)
-            if kind is not None:
-                protocols[(kind != _ETHERNET) & (kind != 0)] = 0
-        found = parse(octets, lengths, protocols)
-        for name, values in found.arrays.items():
-            _complete(sink, name, where, values, found.ok)
-        _complete(sink, "packets", where, np.ones(len(octets), np.uint64), found.ok)
+def complete(parts: list[Part], sink: Sink) -> None:
+    """Fill what records leave open from their packet sections, all read at once; a sampled packet is one."""
+    found: list[tuple[Array, Array, Array, Array]] = []
+    first = 0
+    for part in parts:
+        rows = np.arange(first, first + part.rows)
+        first += part.rows
+        if part.mirrored is None:
+            found += [(rows, *_section(part, protocol, source)) for protocol, source in part.layout.sections]
+    if not found:
+        return
+    width = max(octets.shape[1] for _, octets, _, _ in found)
+    headers = np.concatenate([np.pad(octets, ((0, 0), (0, width - octets.shape[1]))) for _, octets, _, _ in found])
+    rows, lengths, protocols = (np.concatenate([each[index] for each in found]) for index in (0, 2, 3))
+    read = parse(headers, lengths, protocols)
+    for name, values in (*read.arrays.items(), ("packets", np.ones(len(rows), np.uint64))):
+        _complete(sink, name, rows[read.ok], values[read.ok])
 
 
-def _complete(sink: Sink, name: str, where: slice, values: Array, ok: Array) -> None:
-    """Write values into those rows that have none yet."""
+def _section(part: Part, protocol: int, source: Source) -> tuple[Array, Array, Array]:
+    """Return the octets of a section, zeros behind them, how many there are, and the header protocol of each."""
+    lengths = part.records.spans(source)[2]
+    octets = leading(part.records, source, _DEEPEST)
+    kept = _number(part, SECTION_OCTETS)
+    if kept is not None:
+        lengths = np.where((kept > 0) & (kept < lengths), kept, lengths)
+    protocols = np.full(len(octets), protocol)
+    if protocol == _IPV4:
+        protocols[octets[:, 0] >> 4 == 6] = _IPV6
+    else:
+        kind = _number(part, FRAME_TYPE)
+        if kind is not None:
+            protocols[(kind != _ETHERNET) & (kind != 0)] = 0
+    return octets, lengths, protocols
+
+
+def _complete(sink: Sink, name: str, rows: Array, values: Array) -> None:
+    """Write values into those of `rows` that have none yet."""
     if not absent(values).all():
-        slot = sink.slot(name, where, partly=True)
-        rows = np.flatnonzero(ok & absent(slot))
-        slot[rows] = values[rows]
+        column = sink.slot(name, slice(0, sink.rows), partly=True)
+        gap = absent(column[rows])
+        column[rows[gap]] = values[gap]
 
 
 def _number(part: Part, key: tuple[int, int]) -> Array | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import struct
 from functools import lru_cache
+from itertools import repeat
 from typing import NamedTuple
 
 from decoders.elements import SCOPE_ENTERPRISE
@@ -12,6 +13,7 @@ from decoders.layout import Field, Template
 from decoders.limits import Limits
 
 _WORDS = struct.Struct(">HH")
+_ENTERPRISE = 0x8000
 
 TEMPLATE_SETS = {(9, 0): False, (9, 1): True, (10, 2): False, (10, 3): True}
 """(version, set id) of the sets that hold templates -> whether they are options templates."""
@@ -74,19 +76,29 @@ def recall(body: bytes, version: int, options: bool, limits: Limits) -> Template
 
 def _fields(body: bytes, at: int, count: int, version: int, scopes: int) -> tuple[list[Field], int]:
     """Read up to `count` field specifiers from `at`; return those that are whole, and where they end."""
+    room = min(count, (len(body) - at) // 4)
+    words = struct.unpack_from(f">{2 * room}H", body, at)
+    ids, lengths = words[::2], words[1::2]
+    if version == 9:
+        spaces = [SCOPE_ENTERPRISE] * min(scopes, room) + [0] * (room - scopes)
+        return list(map(Field, spaces, ids, lengths)), at + 4 * room
+    if not any(map(_ENTERPRISE.__le__, ids)):
+        return list(map(Field, repeat(0), ids, lengths)), at + 4 * room
+    return _fields_of_enterprises(body, at, count)
+
+
+def _fields_of_enterprises(body: bytes, at: int, count: int) -> tuple[list[Field], int]:
     fields: list[Field] = []
     end = len(body)
     while len(fields) < count and end - at >= 4:
         id_, length = _WORDS.unpack_from(body, at)
         at += 4
         enterprise = 0
-        if version == 9 and len(fields) < scopes:
-            enterprise = SCOPE_ENTERPRISE
-        elif version == 10 and id_ & 0x8000:
+        if id_ & _ENTERPRISE:
             if end - at < 4:
                 break
             enterprise = int.from_bytes(body[at : at + 4], "big")
-            id_ &= 0x7FFF
+            id_ &= _ENTERPRISE - 1
             at += 4
         fields.append(Field(enterprise, id_, length))
     return fields, at

@@ -84,7 +84,8 @@ class Templates:
 
     def keep(self, key: Key, known: Known) -> None:
         """Put a template in force, in the place of another of the same key."""
-        self.drop(key)
+        if key in self.by_key:
+            self.drop(key)
         self.by_key[key] = known
         for order in (self._order, self._of.setdefault(key.stream.exporter, _Order())):
             order.fresh[key] = None
@@ -147,8 +148,16 @@ class Templates:
         }
 
     def oldest(self) -> dict[bytes, int]:
-        """Return, by exporter, when the template was received that was not sent again for longest; ms since 1970."""
-        return {exporter: min(self.by_key[key].seen for key in order) for exporter, order in self._of.items()}
+        """Return, by exporter, when the template was received that was not sent again for longest; ms since 1970.
+
+        Templates of TCP sessions, which are sent once, do not count.
+        """
+        found: dict[bytes, int] = {}
+        for key, known in self.by_key.items():
+            if not key.stream.is_tcp:
+                exporter = key.stream.exporter
+                found[exporter] = min(known.seen, found.get(exporter, known.seen))
+        return found
 
     def __iter__(self) -> Iterator[tuple[Key, Known]]:
         return iter(self.by_key.items())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
 import warnings
@@ -21,6 +22,7 @@ def main() -> int:
     """Run what the command line asks for; 1 where something was found."""
     parser = argparse.ArgumentParser(prog="python -m fuzzing", description=__doc__)
     parser.add_argument("--inputs", type=int, default=200_000, help="datagrams to decode")
+    parser.add_argument("--seconds", type=float, default=math.inf, help="end after so long, however far it has come")
     parser.add_argument("--seed", type=int, default=1, help="what all datagrams follow from")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes")
     parser.add_argument("--findings", type=Path, default=ROOT / "build" / "fuzzing", help="folder for what is found")
@@ -30,7 +32,7 @@ def main() -> int:
     chosen = parser.parse_args()
     if chosen.replay:
         return max(_replay(path) for path in chosen.replay)
-    plan = Plan(chosen.seed, chosen.inputs, chosen.workers, True, chosen.findings)
+    plan = Plan(chosen.seed, chosen.inputs, chosen.workers, True, chosen.findings, chosen.seconds)
     tally, died = run(plan, report_every=30.0)
     text = page(plan, tally, died, chosen.commit)
     if chosen.report:

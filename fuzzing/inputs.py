@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from decoders import Datagrams, Limits, Senders
-from decoders.block import TCP_SESSIONS
+from decoders.stream import TCP_SESSIONS
 from fuzzing.anatomy import kind
 from fuzzing.built import COSTLY
 from fuzzing.drawn import drawn, pick

@@ -7,6 +7,7 @@ sought datagram by datagram in some: in every eightieth, and in the slowest.
 from __future__ import annotations
 
 import gc
+import math
 import json
 import random
 import time
@@ -45,7 +46,7 @@ _SHARE = 0.15
 class Plan:
     """What to run: `inputs` datagrams by `workers` processes; `clock` says whether time is measured too.
 
-    Findings become files in `folder`.
+    Findings become files in `folder`. After so many `seconds` it ends, however far it has come.
     """
 
     seed: int
@@ -53,6 +54,7 @@ class Plan:
     workers: int
     clock: bool
     folder: Path
+    seconds: float = math.inf
 
 
 class Worker:
@@ -74,7 +76,7 @@ class Worker:
         number, memory = self._index, Memory(0, 0, 0, 0)
         if not self._index:
             self.run_block(self.source.plain(), closely=True)
-        while self.tally.inputs < self._plan.inputs // self._plan.workers:
+        while self.tally.inputs < self._plan.inputs // self._plan.workers and self._has_time():
             progress(number, self.tally.inputs)
             self.run_block(self.source.block(number), closely=self.tally.blocks % _EVERY == 0)
             if self.tally.blocks % _SAMPLED == 0:
@@ -83,6 +85,9 @@ class Worker:
         self.tally.seconds = time.perf_counter() - self._begun
         self.tally.memory = [self._remember(memory, last=True)]
         return self.tally
+
+    def _has_time(self) -> bool:
+        return time.perf_counter() - self._begun < self._plan.seconds
 
     def _remember(self, memory: Memory, last: bool = False) -> Memory:
         lasting = memory.lasting

@@ -89,9 +89,10 @@ def test_specifiers_of_one_exporter_are_bounded_and_those_used_longest_ago_go() 
         v9(a_set(0, template(258, [(1, 4)])), a_set(258, bytes(4))),
     ]
     result = decode(Datagrams.of(block, EXPORTER, NOW), state, limits)
-    assert result.flows.rows == 3
+    assert result.flows.rows == 4
     assert result.faults == {Fault.TEMPLATE_LIMIT: 2}
-    assert finish(state).faults == {Fault.TEMPLATE_MISSING: 1}  # the data of the template that is itself too large
+    assert decode(Datagrams.of([block[1][:20] + a_set(256, bytes(24))], EXPORTER, NOW), state, limits).flows.rows == 0
+    assert finish(state).faults == {Fault.TEMPLATE_MISSING: 1}  # too large a template does not outlast its datagram
     assert [key.id for key in state.templates.by_key] == [258]
 
 
