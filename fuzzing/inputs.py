@@ -31,6 +31,9 @@ PLAIN = -1
 
 _SENDINGS = 128
 _LONGEST = 4
+_STREAMING = 1 / 3
+"""Share of the blocks in which few exporters send much, by the templates of one seed each."""
+_STREAMS, _STREAM = 12, 300
 _RARELY = 0.05
 _LASTING_EXPORTERS = 8
 _STEP = 7_000
@@ -46,7 +49,7 @@ SENDERS = Senders(
 
 
 class Sending(NamedTuple):
-    """One to four datagrams that one exporter sends, each of which counts as an input; `name` is the seed's."""
+    """Datagrams that one exporter sends, each of which counts as an input; `name` is the seed's."""
 
     name: str
     datagrams: tuple[bytes, ...]
@@ -121,7 +124,8 @@ class Source:
         """Return block `number`, the same whenever it is asked for."""
         rng = random.Random(self._seed << 40 | number)
         lasting = rng.random() < _LASTING
-        sendings = [self._sending(rng, number, index, lasting) for index in range(_SENDINGS)]
+        draw, count = (self._stream, _STREAMS) if rng.random() < _STREAMING else (self._datagrams, _SENDINGS)
+        sendings = [self._sending(rng, number, index, lasting, *draw(rng)) for index in range(count)]
         order = [(which, index) for which, sending in enumerate(sendings) for index in range(len(sending.datagrams))]
         if rng.random() < 0.5:
             order.sort(key=lambda at: at[1])  # all first datagrams, then all second ones
@@ -132,8 +136,9 @@ class Source:
             at += size
         return Block(number, lasting, NOW + number * _STEP, sendings, calls)
 
-    def _sending(self, rng: random.Random, number: int, index: int, lasting: bool) -> Sending:
-        name, datagrams = self._datagrams(rng)
+    def _sending(
+        self, rng: random.Random, number: int, index: int, lasting: bool, name: str, datagrams: tuple[bytes, ...]
+    ) -> Sending:
         one = self._sender(number, index, name, datagrams)._replace(entry=int(rng.random() * 5))
         if lasting:
             exporter = bytes(10) + b"\xff\xff\xc0\0\2" + bytes([int(rng.random() * _LASTING_EXPORTERS)])
@@ -169,6 +174,13 @@ class Source:
             at = int(rng.random() * len(datagrams))
             datagrams[at] = mutate(rng, datagrams[at], self._donor(rng, datagrams[at]))
         return name, tuple(datagram[:MOST_OCTETS] for datagram in datagrams[:_LONGEST])
+
+    def _stream(self, rng: random.Random) -> tuple[str, tuple[bytes, ...]]:
+        """Return a seed and after it many mutations of what it ends with."""
+        seed = rng.choices(self._seeds, cum_weights=self._weights)[0]
+        last = seed.datagrams[-2:]
+        mutated = [mutate(rng, one, self._donor(rng, one))[:MOST_OCTETS] for one in rng.choices(last, k=_STREAM)]
+        return seed.name, (*seed.datagrams, *mutated)
 
     def _donor(self, rng: random.Random, datagram: bytes) -> bytes:
         same = self._by_kind.get(kind(datagram))

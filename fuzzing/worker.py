@@ -7,8 +7,8 @@ sought datagram by datagram in some: in every eightieth, and in the slowest.
 from __future__ import annotations
 
 import gc
-import math
 import json
+import math
 import random
 import time
 from collections import Counter
