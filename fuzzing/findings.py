@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+import time
 import traceback
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -20,6 +21,7 @@ SLOW = "slow"
 """The reason of what took longer than it may; other reasons are what did not hold."""
 
 _TRIES = 400
+_TRYING = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +113,14 @@ def broken(found: Finding) -> str | None:
 
 
 def smaller(found: Finding) -> Finding:
-    """Return the finding with as few of its datagrams and octets as still show the same, after some hundred tries."""
-    tries = iter(range(_TRIES))
+    """Return the finding with as few of its datagrams and octets as still show the same, after some hundred tries or half a
+    minute."""
+    tries, until = iter(range(_TRIES)), time.monotonic() + _TRYING
 
     def shows(datagrams: list[bytes]) -> bool:
         next(tries)
+        if time.monotonic() > until:
+            raise StopIteration
         return broken(replace(found, datagrams=[one.hex() for one in datagrams])) == found.reason
 
     datagrams = list(found.sending.datagrams)

@@ -31,7 +31,7 @@ PLAIN = -1
 
 _SENDINGS = 128
 _LONGEST = 4
-_STREAMING = 1 / 3
+_STREAMING = 3 / 4
 """Share of the blocks in which few exporters send much, by the templates of one seed each."""
 _STREAMS, _STREAM = 12, 300
 _RARELY = 0.05

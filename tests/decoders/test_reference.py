@@ -12,16 +12,23 @@ from hypothesis import strategies as st
 
 from decoders import Datagrams, Limits, State, decode
 from schema.columns import BY_NAME, Kind
-from schema.render import rows
+from schema.render import rows, time_text
 from tests.decoders.wire import NOW, a_set, ipfix, template, v9
 
 NUMBERS = {
     1: "bytes", 2: "packets", 4: "proto", 5: "tos", 6: "tcp_flags", 7: "src_port", 11: "dst_port", 10: "in_if",
     14: "out_if", 16: "src_as", 17: "dst_as", 9: "src_mask", 13: "dst_mask", 58: "src_vlan", 59: "dst_vlan",
-    61: "flow_direction", 227: "post_nat_src_port", 228: "post_nat_dst_port",
+    61: "flow_direction", 227: "post_nat_src_port", 228: "post_nat_dst_port", 234: "in_vrf", 235: "out_vrf",
+    351: "layer2_segment_id", 230: "nat_event", 136: "flow_end_reason", 312: "frame_length",
 }  # fmt: skip
 ADDRESSES = {8: "src_addr", 12: "dst_addr", 15: "next_hop", 225: "post_nat_src_addr"}
 ADDRESSES6 = {27: "src_addr", 28: "dst_addr", 62: "next_hop", 281: "post_nat_src_addr"}
+MACS = {56: "src_mac", 80: "dst_mac"}
+TIMES = {150: (4, 1000, "flow_start"), 152: (8, 1, "flow_start"), 151: (4, 1000, "flow_end"), 153: (8, 1, "flow_end")}
+"""Element -> octets, ms that one of its units has, column."""
+LATEST = 10_413_791_999_999
+LABELS = (70, 71, 72)
+USER = 371
 UNKNOWN = (82, 96, 455)
 ICMP = (1, 58)
 VARIABLE = 65535
@@ -39,7 +46,10 @@ def fields(draw: st.DrawFn) -> list[Field]:
     numbers = [(id_, draw(st.one_of(st.integers(1, 8), st.just(VARIABLE)))) for id_ in NUMBERS]
     others = [(id_, draw(st.sampled_from([0, 1, 3, 20, VARIABLE]))) for id_ in UNKNOWN]
     enterprise = [(id_, draw(st.sampled_from([2, 4, VARIABLE])), 9) for id_ in (1, 7, 8)]
-    everything: list[Field] = [*addresses, *numbers, *others, *enterprise]
+    times = [draw(st.sampled_from([(seconds, 4), (ms, 8)])) for seconds, ms in ((150, 152), (151, 153))]
+    further = [(id_, 6) for id_ in MACS] + [(id_, 3) for id_ in LABELS]
+    user = (USER, draw(st.sampled_from([1, 8, 20, VARIABLE])))
+    everything: list[Field] = [*addresses, *numbers, *others, *enterprise, *times, *further, user]
     return draw(st.lists(st.sampled_from(everything), min_size=1, max_size=12, unique=True).filter(has_length))
 
 
@@ -116,6 +126,17 @@ def put(row: dict[str, Any], element: int, raw: bytes) -> None:
         row[ADDRESSES[element]] = bytes(10) + b"\xff\xff" + raw
     elif element in ADDRESSES6:
         row[ADDRESSES6[element]] = raw
+    elif element in MACS:
+        row[MACS[element]] = raw.hex(":")
+    elif element in TIMES:
+        _, unit, name = TIMES[element]
+        number = int.from_bytes(raw, "big")
+        row[name] = number * unit if number <= LATEST // unit else 0
+    elif element in LABELS:
+        row.setdefault("labels", {})[element] = int.from_bytes(raw, "big")
+    elif element == USER:
+        text = raw.split(b"\0")[0][:256].decode("utf-8", "replace")
+        row["user_name"] = "".join(each if each.isprintable() else "\ufffd" for each in text)
 
 
 def shown(row: dict[str, Any]) -> dict[str, Any]:
@@ -128,10 +149,15 @@ def shown(row: dict[str, Any]) -> dict[str, Any]:
         row["src_port"] = row["dst_port"] = 0
     blank = {Kind.ADDRESS: bytes(16), Kind.LABELS: [], Kind.SEGMENTS: [], Kind.SYMBOL: ""}
     full = {name: row.get(name, blank.get(column.kind, 0)) for name, column in BY_NAME.items()}
+    full["mpls_labels"] = [entry >> 4 for _, entry in sorted(row.get("labels", {}).items()) if entry]
     for name, column in BY_NAME.items():
         if column.kind is Kind.ADDRESS:
             address = IPv6Address(full[name])
             full[name] = str(address.ipv4_mapped or address)
+        elif column.kind is Kind.TIME:
+            full[name] = time_text(full[name])
+        elif column.kind is Kind.MAC:
+            full[name] = full[name] or "00:00:00:00:00:00"
     return full
 
 
@@ -143,7 +169,9 @@ def test_blocks_read_what_the_reference_reads(sent: tuple[list[bytes], list[byte
     known: dict[object, list[Field]] = {}
     expected = [shown(row) for pair in zip(payloads, senders, strict=True) for row in reference(*pair, known)]
     got = list(rows(result.flows.take(result.origin.argsort(kind="stable"))))
-    compared = [name for name, column in BY_NAME.items() if column.kind in (Kind.UINT, Kind.ADDRESS)] + ["flow_type"]
+    kinds = (Kind.UINT, Kind.ADDRESS, Kind.MAC, Kind.LABELS)
+    compared = [name for name, column in BY_NAME.items() if column.kind in kinds]
+    compared += ["flow_type", "flow_start", "flow_end", "user_name"]
     assert [{name: row[name] for name in compared} for row in got] == [
         {name: row[name] for name in compared} for row in expected
     ]
