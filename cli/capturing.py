@@ -38,6 +38,8 @@ _LARGE = 4_000_000
 """Octets of files from which on it is shown how far they are read."""
 _READER_GONE = 128 + 13  # as a shell shows a program that SIGPIPE has ended
 _BLOCK = 4096
+_SPAN = 1000
+"""Datagrams and ms, as captured, that a block has at most; the collector's blocks span as much."""
 Files = Annotated[
     list[Path], typer.Argument(help="pcap, pcapng, or files of one raw datagram each.", show_default=False)
 ]
@@ -71,6 +73,8 @@ def decode_files(
     exporter: Annotated[str, typer.Option(help="Exporter of files that are raw datagrams.")] = "::",
 ) -> None:
     """Decode captures or raw datagrams, in the order given, with one shared state."""
+    if sum((stats, templates, explain is not None)) > 1:
+        raise ConfigError("--stats, --templates and --explain are three different answers: ask for one at a time")
     if templates or explain is not None:
         from cli.explaining import explain_datagram, show_templates  # the names of all elements take a while to read
     if explain is not None:
@@ -143,17 +147,22 @@ def _blocks(files: list[Path], exporter: bytes, left_out: Counter[str], advance:
     try:
         for place, path in enumerate(files):
             for captured in datagrams(path, left_out):
-                waiting.append(captured)
-                if len(waiting) == _BLOCK:
+                if len(waiting) == _BLOCK or (waiting and _apart(waiting[0], captured)):
                     advance(place, captured.read)
                     yield _gathered(waiting, exporter, now)
                     waiting = []
+                waiting.append(captured)
     except ConfigError as error:
         failure = error
     if waiting:
         yield _gathered(waiting, exporter, now)
     if failure:
         raise failure
+
+
+def _apart(one: Captured, other: Captured) -> bool:
+    """Return whether two datagrams are too far apart for one block: what one tells of the others holds at its time."""
+    return one.time is not None and other.time is not None and abs(other.time - one.time) > _SPAN
 
 
 def _gathered(waiting: list[Captured], exporter: bytes, now: int) -> Datagrams:

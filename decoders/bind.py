@@ -40,12 +40,12 @@ class Learned:
     """What the template sets of a block changed.
 
     `changes` has each changed key's entries in order, the first what held before; `refreshed` where a key's template
-    came again as it was, and `redefined` the options templates that are others now.
+    came again as it was, and `redefined` the options templates that are others now, each with since where.
     """
 
     changes: dict[Key, list[Entry]] = field(default_factory=dict)
     refreshed: dict[Key, list[int]] = field(default_factory=dict)
-    redefined: list[Key] = field(default_factory=list)
+    redefined: dict[Key, int] = field(default_factory=dict)
 
     def awaited(self) -> dict[Key, Known]:
         """Return the templates that data may have waited for: of each key the first after it had none."""
@@ -69,12 +69,14 @@ def streams(block: Datagrams, messages: Messages) -> Streams:
     """Tell apart the messages' streams by exporter, scope, version and domain."""
     senders, sender = distinct(block.exporters[messages.datagram])
     scopes, scope = np.unique(block.scopes[messages.datagram], return_inverse=True)
-    keys = (sender * len(scopes) + scope) << 36 | messages.version << 32 | messages.domain
+    pairs, pair = np.unique(sender * len(scopes) + scope, return_inverse=True)
+    keys = pair << 36 | messages.version << 32 | messages.domain
     whose, inverse = np.unique(keys, return_inverse=True)
+    of_pair = [divmod(each, len(scopes)) for each in pairs.tolist()]
     found = [
-        Stream(senders[(key >> 36) // len(scopes)], int(scopes[(key >> 36) % len(scopes)]), key >> 32 & 15,
-               key & 0xFFFFFFFF)
+        Stream(senders[who], int(scopes[which]), key >> 32 & 15, key & 0xFFFFFFFF)
         for key in whose.tolist()
+        for who, which in (of_pair[key >> 36],)
     ]  # fmt: skip
     return Streams(found, inverse.astype(np.int64))
 
@@ -109,6 +111,8 @@ def learn(
             (Octets.TEMPLATES, found.templates), (Octets.PADDING, found.padding), (Octets.FAULTY, found.faulty)
         ):  # fmt: skip
             out.octets[kind] += octets
+        if stream.is_tcp and stream.scope in out.broken_sessions:
+            continue
         exported, seen = int(messages.export_ms[message]), int(block.time_received[messages.datagram[message]])
         for id_, template in found.definitions:
             if template is None:
@@ -131,6 +135,8 @@ def _withdraw(stream: Stream, id_: int, at: int, templates: Templates, learned: 
         before = templates.by_key.get(key)
         if before:
             templates.drop(key)
+            if before.template.options:
+                learned.redefined[key] = at
             learned.changes.setdefault(key, [Entry(_NEVER, before)]).append(Entry(at, None))
 
 
@@ -149,13 +155,18 @@ def _define(
     if before and key.stream.is_tcp:
         out.faults[Fault.TEMPLATE_CONFLICT] += 1
         out.broken_sessions.add(key.stream.scope)
+        for other in templates.of_session(key.stream.exporter, key.stream.scope):
+            learned.changes.setdefault(other, [Entry(_NEVER, templates.by_key[other])]).append(Entry(at, None))
         return
+    history = learned.changes.setdefault(key, [Entry(_NEVER, before)])
     if before:
-        templates.late[key] = before, defined.seen
+        if len(history) == 1 and key in templates.late:
+            history[:] = [Entry(_NEVER, templates.late[key][0]), Entry(_NEVER, before, True)]
+        templates.serve_late(key, before, defined.seen, limits)
         if before.template.options:
-            learned.redefined.append(key)
+            learned.redefined[key] = at
     templates.keep(key, defined)
-    learned.changes.setdefault(key, [Entry(_NEVER, before)]).append(Entry(at, defined, before is not None))
+    history.append(Entry(at, defined, before is not None))
 
 
 def restart(learned: Learned, templates: Templates, stream: Stream, at: int) -> bool:

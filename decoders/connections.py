@@ -32,16 +32,25 @@ class Connections:
 
     def __init__(self) -> None:
         self.numbers: dict[Stream, int] = {}
+        self._next = 0
         self._set([np.zeros(0, kind) for kind in _KINDS])
 
     def _set(self, columns: list[Array]) -> None:
         self.keys, self.counted, self.closed, self.touched = columns
 
-    def number(self, stream: Stream, most: int) -> int:
-        """Return the number that stands for a stream in keys; past `most` streams all begin anew."""
-        if stream not in self.numbers and len(self.numbers) >= most:
-            self.__init__()  # type: ignore[misc]
-        return self.numbers.setdefault(stream, len(self.numbers))
+    def numbered(self, streams: list[Stream], most: int) -> Keys:
+        """Return the numbers that stand for streams in keys; past `most` streams all begin anew."""
+        if len(self.numbers.keys() | set(streams)) > most:
+            self.numbers.clear()
+        for stream in streams:
+            if stream not in self.numbers:
+                self.numbers[stream] = self._next
+                self._next += 1
+        return np.array([self.numbers[stream] for stream in streams], np.uint64)
+
+    def forget(self, stream: Stream) -> None:
+        """Forget a stream, whose exporter counts its connections anew."""
+        self.numbers.pop(stream, None)
 
     @staticmethod
     def key(numbers: Array, ids: Array, counter: int) -> Keys:
@@ -57,7 +66,7 @@ class Connections:
         order = np.argsort(keys, kind="stable")
         key, event, value = keys[order], events[order], told[order].astype(np.uint64)
         distinct, first = np.unique(key, return_index=True)
-        counted, closed = self._recall(distinct)
+        counted, closed = self._recall(distinct, now)
         group = np.repeat(np.arange(len(distinct)), np.diff(np.append(first, len(key))))
         deletes = event == DELETED
         before = _running(deletes.astype(np.uint64), first, group) - deletes  # deletes earlier in the block
@@ -72,9 +81,11 @@ class Connections:
         out[order] = kept
         return out
 
-    def _recall(self, keys: Keys) -> tuple[Keys, npt.NDArray[np.bool_]]:
+    def _recall(self, keys: Keys, now: int) -> tuple[Keys, npt.NDArray[np.bool_]]:
         at = np.minimum(np.searchsorted(self.keys, keys), max(len(self.keys) - 1, 0))
         known = self.keys[at] == keys if len(self.keys) else np.zeros(len(keys), np.bool_)
+        if len(self.keys):
+            known &= ~(self.closed[at] & (now - self.touched[at] > _FORGOTTEN))
         counted, closed = np.zeros(len(keys), np.uint64), np.zeros(len(keys), np.bool_)
         counted[known], closed[known] = self.counted[at[known]], self.closed[at[known]]
         return counted, closed
@@ -110,6 +121,7 @@ class Connections:
         """Remember what `dump` gave."""
         for exporter, scope, version, domain, number in saved["streams"]:
             self.numbers[Stream(bytes.fromhex(exporter), scope, version, domain)] = number
+            self._next = max(self._next, number + 1)
         columns = zip(saved["columns"], _KINDS, strict=True)
         self._set([np.frombuffer(base64.b64decode(text), kind) for text, kind in columns])
 

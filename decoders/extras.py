@@ -13,7 +13,7 @@ from decoders.elements import DURATION_MS, DURATION_US, EXPORTERS, FLOW_ID, PORT
 from decoders.layout import is_number
 from decoders.limits import Limits
 from decoders.rates import record_rates
-from decoders.reads import absent, uint
+from decoders.reads import LAST_TIME, absent, uint
 from decoders.records import leading
 from decoders.sink import Sink
 from schema.batch import Array, map_v4
@@ -36,13 +36,15 @@ def fill(part: Part, sink: Sink, where: slice, limits: Limits) -> None:
         sink.slot("mpls_labels", where)[:, depth] = uint(part.records.octets(source))
     if layout.segments:
         octets = leading(part.records, layout.segments, 16 * MAX_SEGMENTS)
-        sink.slot("srv6_segments", where)[:, : octets.shape[1]] = octets
+        whole = part.records.spans(layout.segments)[2] // 16 * 16
+        inside = np.arange(octets.shape[1]) < whole[:, None]
+        sink.slot("srv6_segments", where)[:, : octets.shape[1]] = np.where(inside, octets, 0)
     for name, source in layout.texts.items():
         sink.put_text(name, where, texts.symbols(part.records, source, limits.name_length))
     if layout.named:
         _durations(part, sink, where)
         _port_blocks(part, sink, where)
-    if _EVENT in layout.named and FLOW_ID in layout.named:
+    if _EVENT in layout.named and FLOW_ID in layout.named and layout.named[FLOW_ID].length <= 4:
         _settle_events(part, sink, where, limits)
     told = record_rates(part)
     if told is not None:
@@ -92,8 +94,8 @@ def _durations(part: Part, sink: Sink, where: slice) -> None:
         lasted = np.minimum(duration.astype(np.uint64), 2**40).astype(np.int64) // per_ms
         start, end = (sink.slot(name, where, partly=True) for name in ("flow_start", "flow_end"))
         open_end, open_start = (end == 0) & (start != 0), (start == 0) & (end != 0)
-        end[open_end] = (start + lasted)[open_end]
-        start[open_start] = (end - lasted)[open_start]
+        end[open_end] = np.minimum(start + lasted, LAST_TIME)[open_end]
+        start[open_start] = np.maximum(end - lasted, 0)[open_start]
 
 
 def _port_blocks(part: Part, sink: Sink, where: slice) -> None:
@@ -114,19 +116,20 @@ def name_exporters(parts: list[Part], sink: Sink) -> None:
         where = slice(at, at + part.rows)
         at = where.stop
         block = part.context.block
-        if part.mirrored is not None or not block.senders.trusted.any():
+        if not block.senders.trusted.any():
             continue
-        trusted = np.repeat(
-            block.senders.trusted[block.entries[part.context.messages.datagram[part.message]]], part.counts
-        )
+        entries = block.entries[part.context.messages.datagram[part.message]]
+        trusted = np.repeat(block.senders.trusted[entries], part.counts)
         for key, width in zip(EXPORTERS, (4, 16), strict=True):
             source = part.layout.named.get(key)
             if source is None or source.length != width:
                 continue
-            told = np.zeros((part.rows, 16), np.uint8)
             octets = part.records.octets(source)
+            if part.kept is not None:
+                octets = octets[part.kept]
+            told = np.zeros((part.rows, 16), np.uint8)
             if width == 4:
-                map_v4(octets, told)
+                map_v4(np.ascontiguousarray(octets), told)
             else:
                 told[:] = octets
             rows = np.flatnonzero(trusted & ~absent(told))
@@ -142,14 +145,18 @@ def _settle_events(part: Part, sink: Sink, where: slice, limits: Limits) -> None
     fields = part.layout.template.fields
     for name in ("bytes", "packets"):
         sources = part.layout.sources.get(name)
-        counter = _COUNTERS.get(fields[sources[0].field].id) if sources else None
+        counted = fields[sources[0].field] if sources else None
+        counter = _COUNTERS.get(counted.id) if counted else None
+        if counted and counter is not None and counted.enterprise:  # reverse
+            counter |= 1
         if counter is None or ids is None or event is None:
             continue
         connections = part.context.state.connections
         stream = part.context.streams.of_message[part.message]
         distinct, inverse = np.unique(stream, return_inverse=True)
-        numbers = [connections.number(part.context.streams.all[index], limits.streams) for index in distinct.tolist()]
-        keys = Connections.key(np.repeat(np.array(numbers, np.uint64)[inverse], part.counts), ids, counter)
+        streams = [part.context.streams.all[index] for index in distinct.tolist()]
+        numbers = connections.numbered(streams, limits.streams)
+        keys = Connections.key(np.repeat(numbers[inverse], part.counts), ids, counter)
         order = np.argsort(np.repeat(part.start, part.counts), kind="stable")
         column = sink.slot(name, where)
         now = int(part.context.block.time_received.max())

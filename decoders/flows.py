@@ -12,12 +12,12 @@ from decoders import extras, rates, sections
 from decoders.bind import Streams
 from decoders.block import Datagrams, Octets
 from decoders.cursor import Items, Positions
-from decoders.elements import Read
+from decoders.elements import START, Read
 from decoders.faults import Fault
-from decoders.layout import Layout
+from decoders.layout import Layout, is_number
 from decoders.limits import Limits
 from decoders.messages import Messages
-from decoders.reads import NO_CLOCKS, Clocks, absent, read
+from decoders.reads import LAST_TIME, NO_CLOCKS, Clocks, absent, read, uint
 from decoders.records import FixedRecords, Records, VariableRecords
 from decoders.sink import Sink
 from decoders.state import State
@@ -49,7 +49,7 @@ class Part:
     """Rows that one layout gives: `message`, `start` and `tag`, int64 (sets,), of the sets, `counts` of rows from each,
     `rows` in all.
 
-    `mirrored` holds ready columns where the rows are the reverse flows of records (RFC 5103).
+    `mirrored` holds ready columns where the rows are the reverse flows of records (RFC 5103), of those that are `kept`.
     """
 
     context: Context
@@ -61,6 +61,7 @@ class Part:
     counts: Positions
     rows: int
     mirrored: dict[str, Array] | None = None
+    kept: Array | None = None
 
     @property
     def origin(self) -> Positions:
@@ -136,7 +137,7 @@ def _reverse(part: Part, layout: Layout, limits: Limits) -> Part:
     set_of_row = np.repeat(np.arange(len(part.counts)), part.counts)[kept]
     counts = np.bincount(set_of_row, minlength=len(part.counts))
     mirrored = {name: values[kept] for name, values in sink.arrays.items()}
-    return replace(part, layout=layout, counts=counts, rows=len(set_of_row), mirrored=mirrored)
+    return replace(part, layout=layout, counts=counts, rows=len(set_of_row), mirrored=mirrored, kept=kept)
 
 
 def write(parts: list[Part], sink: Sink, limits: Limits) -> None:
@@ -214,11 +215,18 @@ def _clocks(part: Part) -> Clocks:
         boot = _started(part)
         uptime = np.where(known, uptime, export - boot)
         known |= boot >= 0
-    return Clocks(
+    clocks = Clocks(
         np.repeat(export, part.counts),
         np.repeat((uptime & 0xFFFFFFFF).astype(np.uint32), part.counts),
         np.repeat(known, part.counts),
     )
+    began = part.layout.named.get(START)
+    if began and is_number(began):  # told in the record itself
+        boots = np.minimum(uint(part.records.octets(began)).astype(np.uint64), LAST_TIME).astype(np.int64)
+        told = boots > 0
+        clocks.uptime[told] = ((clocks.export - boots) & 0xFFFFFFFF).astype(np.uint32)[told]
+        clocks.known[told] = True
+    return clocks
 
 
 def _started(part: Part) -> Positions:

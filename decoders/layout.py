@@ -41,6 +41,10 @@ _FORWARD_ONLY = frozenset(
         "packets_total",
         "tcp_flags",
         "next_hop",
+        "icmp_type",
+        "icmp_code",
+        "forwarding_status",
+        "flow_direction",
         "firewall_event",
         "firewall_event_code",
         "nat_event",
@@ -143,7 +147,9 @@ def _compile(template: Template) -> Layout:
         None,
     )
     if "packets" in backward or "bytes" in backward:
-        return layout._replace(reverse=layout._replace(sources=backward, sections=(), backward=True))
+        return layout._replace(
+            reverse=layout._replace(sources=backward, sections=(), labels={}, segments=None, backward=True)
+        )
     return layout
 
 

@@ -19,6 +19,7 @@ HEADERS = {5: 24, 9: 20, 10: 16}
 """Octets of a message's header, by version."""
 
 _RECORD5 = 48
+_MOST_RECORDS, _TOO_MANY = 30, 1 << 16
 _MOST = 64
 """Messages looked for in one datagram, so that a datagram of tiny ones costs no more than any other."""
 
@@ -80,6 +81,8 @@ def _bounds(block: Datagrams, version: int, at: Positions, end: Positions) -> tu
     stop, whole = end.copy(), end - at >= header
     if version != 9:
         told = u16(block.data, at[whole] + 2)
+        if version == 5:
+            told = np.where(told <= _MOST_RECORDS, told, _TOO_MANY)
         stop[whole] = at[whole] + (header + _RECORD5 * told if version == 5 else told)
         whole &= (stop > at + header if version == 5 else stop >= at + header) & (stop <= end)
     return stop, whole
@@ -88,10 +91,15 @@ def _bounds(block: Datagrams, version: int, at: Positions, end: Positions) -> tu
 def _following(block: Datagrams, version: int, at: int, end: int, out: Decoded) -> Iterator[tuple[int, int]]:
     """Yield where the messages begin and end that follow the first of a datagram; the rest is left over."""
     header, data = HEADERS[version], block.data
+    if not data[at:end].any():
+        out.octets[Octets.PADDING] += end - at
+        return
     for _ in range(_MOST):
         if end - at < header or data[at] << 8 | data[at + 1] != version:
             break
         told = int(data[at + 2]) << 8 | int(data[at + 3])
+        if version == 5 and told > _MOST_RECORDS:
+            break
         stop = at + (header + _RECORD5 * told if version == 5 else told)
         if not at + header + (version == 5) <= stop <= end:
             break

@@ -59,7 +59,8 @@ def find(block: Datagrams, messages: Messages, state: State, limits: Limits, now
     _keep(context, bound.missing, restarted, limits, out)
     flows, told = _awaited(context, learned, out)
     out.option_records += sum(part.rows for part in (*told, *located.options))
-    for part in (*told, *(located.options if not restarted else _told_since(context, bound, restarted))):
+    void = bool(restarted or learned.redefined)
+    for part in (*told, *(_told_since(context, bound, restarted, learned) if void else located.options)):
         options.learn(part, limits, out)
     return with_reverse([*flows, *located.flows], limits)
 
@@ -123,10 +124,18 @@ def _void(context: Context, sets: Items, restarts: _Restarts) -> npt.NDArray[np.
     return void
 
 
-def _told_since(context: Context, bound: Bound, restarts: _Restarts) -> list[Part]:
-    """Return the options data that exporters told since they began anew."""
-    options_sets = [(layout, sets) for layout, sets in bound.sets if layout.template.options]
-    kept = [(layout, sets.where(~_void(context, sets, restarts))) for layout, sets in options_sets]
+def _told_since(context: Context, bound: Bound, restarts: _Restarts, learned: Learned) -> list[Part]:
+    """Return the options data that exporters told since they began anew, or redefined its template."""
+    kept: list[tuple[Layout, Items]] = []
+    for layout, sets in bound.sets:
+        if layout.template.options:
+            void = _void(context, sets, restarts)
+            for key, at in learned.redefined.items():
+                if key.stream in context.streams.all:
+                    stream = context.streams.all.index(key.stream)
+                    of_key = (context.streams.of_message[sets.owner] == stream) & (sets.tag == key.id)
+                    void |= of_key & (sets.start < at)
+            kept.append((layout, sets.where(~void)))
     return locate(context, [(layout, sets) for layout, sets in kept if len(sets.start)]).options
 
 
@@ -177,6 +186,8 @@ def _awaited(context: Context, learned: Learned, out: Decoded) -> tuple[list[Par
     if not kept:
         return [], []
     times, ports, sessions, entries = zip(*(each[1:] for each in kept), strict=True)
+    listed = len(context.block.senders.default) - 1  # the configuration may have been another when they came
+    entries = [min(entry, listed) for entry in entries]
     block = Datagrams.gather(
         [each.payload for each in kept], exporters, times, ports, sessions, entries, context.block.senders
     )

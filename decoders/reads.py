@@ -78,7 +78,8 @@ def read(octets: Octets, how: Read, clocks: Clocks, out: Array) -> None:
             if not clocks.known.all():
                 out[~clocks.known] = 0
         case Read.BEFORE_EXPORT:
-            np.subtract(clocks.export, uint(octets).astype(np.int64) // 1000, out=out)
+            before = np.minimum(uint(octets).astype(np.uint64) // 1000, 2**42).astype(np.int64)
+            np.maximum(clocks.export - before, 0, out=out)
         case Read.NTP:
             _ntp(uint(octets), out)
 

@@ -140,8 +140,8 @@ def _step(data: Data, at: Positions, layout: Layout) -> tuple[Positions, Positio
     last = len(data) - 1
     anchors, lengths = [at], []
     for gap in layout.gaps:
-        at = np.minimum(at + gap, last)
-        length = data[at].astype(np.int64)
+        at = at + gap
+        length = data[np.minimum(at, last)].astype(np.int64)
         long = length == 255
         prefix = np.where(long, 3, 1)
         if long.any():

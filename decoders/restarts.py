@@ -37,6 +37,8 @@ class Restarts:
 
     def __init__(self) -> None:
         self.heard: dict[Stream, Heard] = {}
+        self._unnumbered: set[Stream] = set()
+        """Streams whose numbering a restart of ours forgot: it is their boot that tells whether they began anew."""
 
     def evident(
         self,
@@ -50,10 +52,17 @@ class Restarts:
 
         Then remember the block's last messages, for no more than `most` streams.
         """
+        first = [
+            (index, int(np.argmax(numbered.stream == index)))
+            for index, stream in enumerate(streams)
+            if stream in self._unnumbered
+        ]
+        self._unnumbered.difference_update(streams)
         found = [
             (stream, message)
-            for stream, message in candidates
-            if (before := self._before(stream, message, streams, numbered, exported))
+            for stream, message in sorted({*candidates, *first}, key=lambda each: each[1])
+            if not streams[stream].is_tcp  # a session's templates last as long as it does
+            and (before := self._before(stream, message, streams, numbered, exported))
             and _is_another(streams[stream].version, before, _said(message, numbered, exported))
         ]
         last = np.zeros(len(streams), np.int64)
@@ -77,10 +86,11 @@ class Restarts:
         """Return what is remembered as a JSON-ready value."""
         return [[stream.exporter.hex(), *stream[1:], *heard] for stream, heard in self.heard.items()]
 
-    def load(self, rows: list[list[Any]]) -> None:
-        """Remember what `dump` gave."""
+    def load(self, rows: list[list[Any]], numbered: bool) -> None:
+        """Remember what `dump` gave; `numbered` says whether the numberings are remembered too."""
         for exporter, scope, version, domain, *heard in rows:
             self.heard[Stream(bytes.fromhex(exporter), scope, version, domain)] = Heard(*heard)
+        self._unnumbered = set() if numbered else set(self.heard)
 
 
 def _said(message: int, numbered: Numbered, exported: Positions) -> Heard:

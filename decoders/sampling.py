@@ -47,6 +47,10 @@ class Table:
         found = self._rates.get(id_)
         return found and found[0]
 
+    def teller(self, id_: int) -> int:
+        """Return which options template told the rate of a known id."""
+        return self._rates[id_][1]
+
     def put(self, id_: int, rate: int, teller: int) -> None:
         """Keep the rate of an id."""
         self._rates[id_] = rate, teller
@@ -97,7 +101,9 @@ class Samplers:
         """Keep a rate that options template `teller` told; beyond `most` of one exporter, new ones are not kept."""
         tables = self.tables[by]
         known = tables.get(stream, _NONE).get(id_)
-        if known == rate or (known is None and self.per_exporter[stream.exporter] >= most):
+        if (known == rate and tables[stream].teller(id_) == teller) or (
+            known is None and self.per_exporter[stream.exporter] >= most
+        ):
             return
         tables.setdefault(stream, Table()).put(id_, rate, teller)
         self.per_exporter[stream.exporter] += known is None
@@ -141,7 +147,7 @@ def rates_in_records(columns: Mapping[int, Array]) -> npt.NDArray[np.int64]:
             count = np.maximum(figures[chosen], 1)
             rest = figures.get(of, np.zeros_like(rate))
             found = rest // count if chosen == 309 else (count + rest) // count
-            rate = np.where(figures[chosen] > 0, found, rate)
+            rate = np.where(figures[chosen] > 0, np.minimum(found, 2**32 - 1), rate)
     for id_ in (50, 34):
         if id_ in figures:
             rate = np.where(figures[id_] > 0, figures[id_], rate)

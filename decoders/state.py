@@ -15,7 +15,7 @@ from decoders.stream import Stream
 from decoders.templates import Key, Known, Templates
 from decoders.waiting import Waiting
 
-FORMAT = 3
+FORMAT = 4
 
 
 class State:
@@ -54,6 +54,7 @@ class State:
     def forget(self, stream: Stream) -> None:
         """Forget what a stream told of itself: its exporter has begun anew (RFC 3954 section 7)."""
         self.samplers.forget(stream)
+        self.connections.forget(stream)
         if self.started.pop(stream, None) is not None:
             self.starts[stream.exporter] -= 1
             self._revision += 1
@@ -76,6 +77,11 @@ class State:
                 [*_flat(key.stream), key.id, known.exported, known.seen, known.template.options,
                  [list(field) for field in known.template.fields]]
                 for key, known in self.templates.by_key.items()
+            ],
+            "late": [
+                [*_flat(key.stream), key.id, known.exported, known.seen, since, known.template.options,
+                 [list(field) for field in known.template.fields]]
+                for key, (known, since) in self.templates.late.items()
             ],
             "samplers": {
                 by.value: [[*_flat(stream), table.items()] for stream, table in tables.items()]
@@ -101,6 +107,9 @@ class State:
         for *stream, id_, exported, seen, options, fields in saved["templates"]:
             template = Template(tuple(Field(*field) for field in fields), bool(options))
             state.templates.keep(Key(_stream(stream), id_), Known(template, exported, seen))
+        for *stream, id_, exported, seen, since, options, fields in saved["late"]:
+            template = Template(tuple(Field(*field) for field in fields), bool(options))
+            state.templates.late[Key(_stream(stream), id_)] = Known(template, exported, seen), since
         for by in By:
             for *stream, rows in saved["samplers"][by.value]:
                 state.samplers.tables[by][_stream(stream)] = Table(rows)
@@ -110,7 +119,7 @@ class State:
         state.broken = {(bytes.fromhex(exporter), scope) for exporter, scope in saved["broken"]}
         state.waiting.load(saved["waiting"])
         state.connections.load(saved["connections"])
-        state.restarts.load(saved["restarts"])
+        state.restarts.load(saved["restarts"], numbered=current)
         if current:
             state.sequences = Sequences.load(saved["sequences"])
         return state

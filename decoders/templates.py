@@ -131,9 +131,20 @@ class Templates:
         """Return the keys of a stream's templates."""
         return [key for key in self._of.get(stream.exporter, ()) if key.stream == stream]
 
+    def serve_late(self, key: Key, known: Known, now: int, limits: Limits) -> None:
+        """Keep for a while a template that was redefined at `now`."""
+        self.late.pop(key, None)
+        while len(self.late) >= limits.templates:
+            del self.late[next(iter(self.late))]
+        self.late[key] = known, now
+
+    def of_session(self, exporter: bytes, scope: int) -> list[Key]:
+        """Return the keys of a transport session's templates."""
+        return [key for key in self._of.get(exporter, ()) if key.stream.scope == scope]
+
     def forget_session(self, exporter: bytes, scope: int) -> None:
         """Forget what belongs to a transport session that has ended."""
-        for key in [key for key in self._of.get(exporter, ()) if key.stream.scope == scope]:
+        for key in self.of_session(exporter, scope):
             self.drop(key)
 
     def sweep(self, now: int, limits: Limits) -> None:

@@ -113,8 +113,7 @@ def broken(found: Finding) -> str | None:
 
 
 def smaller(found: Finding) -> Finding:
-    """Return the finding with as few of its datagrams and octets as still show the same, after some hundred tries or half a
-    minute."""
+    """Return the finding with the fewest datagrams and octets that half a minute of tries leave it to show with."""
     tries, until = iter(range(_TRIES)), time.monotonic() + _TRYING
 
     def shows(datagrams: list[bytes]) -> bool:

@@ -129,3 +129,11 @@ def test_a_bad_datagram_costs_no_other() -> None:
 
 def test_every_fault_has_its_sentence() -> None:
     assert set(DOCS) == set(Fault)
+
+
+def test_a_record_that_leaves_the_buffer_among_many_is_a_fault() -> None:
+    head = ipfix(a_set(2, template(256, [(82, 65535), (1, 4), (83, 65535)])))
+    good = ipfix(a_set(256, b"\x01a" + struct.pack(">I", 5) + b"\x01b"))
+    bad = ipfix(a_set(256, b"\xfe" + bytes(9)))
+    result = decoded(head, *[good] * 40, bad)
+    assert (result.flows.rows, result.faults) == (40, {Fault.RECORD_LENGTH: 1})

@@ -148,7 +148,7 @@ def test_segments_of_srv6(length: int) -> None:
     hops = [ip_address(f"2001:db8::{hop}") for hop in (1, 2, 3)]
     raw = b"".join(hop.packed for hop in hops)
     held = raw[:length].ljust(length, b"\0") if length < 65535 else bytes((len(raw),)) + raw
-    expected = [str(hop) for hop in hops] if length > 20 else [str(hops[0]), "2001:db8::"]
+    expected = [str(hop) for hop in hops] if length > 20 else [str(hops[0])]  # what is no whole segment is none
     assert one([(497, length)], held)["srv6_segments"] == expected
     assert one([(495, 16)], hops[1].packed)["srv6_segments"] == [str(hops[1])]
 
@@ -212,3 +212,26 @@ def test_what_is_ipfix_in_netflow9_is_read_too() -> None:
     body = struct.pack(">Q16sHB3sI", NOW, bytes(15) + b"\1", 9, 3, b"eve", 6)
     row = one(fields, body, version=9)
     assert (row["bytes"], row["user_name"], row["post_nat_src_addr"]) == (6, "eve", "::1")
+
+
+def test_the_start_time_may_stand_in_the_record_itself() -> None:
+    from schema.render import time_text
+
+    row = one([(160, 8), (22, 4), (21, 4)], struct.pack(">QII", NOW - 10_000, 1000, 2000))
+    assert (row["flow_start"], row["flow_end"]) == (time_text(NOW - 9000), time_text(NOW - 8000))
+
+
+def test_absurd_distances_from_the_export_time_stay_within_time() -> None:
+    from schema.render import time_text
+
+    assert one([(158, 8)], b"\xff" * 8)["flow_start"] == time_text(0)
+
+
+def test_the_way_back_does_not_take_what_holds_of_the_way_there_only() -> None:
+    fields = [(1, 4), (176, 1), (4, 1), (89, 1), (61, 1), (70, 3), (1, 4, 29305)]
+    body = struct.pack(">IBBBB3sI", 10, 8, 1, 64, 1, b"\0\6\x41", 20)
+    there, back = sorted(
+        flows(ipfix(a_set(2, template(300, fields)), a_set(300, body))), key=lambda row: int(str(row["bytes"]))
+    )
+    assert (there["icmp_type"], there["mpls_labels"], there["forwarding_status"]) == (8, [100], 64)
+    assert (back["icmp_type"], back["mpls_labels"], back["forwarding_status"], back["flow_direction"]) == (0, [], 0, 0)

@@ -8,8 +8,8 @@ from ipaddress import ip_address
 
 import pytest
 
-from decoders import State
-from tests.decoders.wire import a_set, decoded, flows, ipfix, template, v9
+from decoders import Datagrams, Limits, State, decode
+from tests.decoders.wire import EXPORTER, NOW, SECONDS, a_set, decoded, flows, ipfix, template, v9
 
 FIELDS = [(148, 4), (8, 4), (12, 4), (7, 2), (11, 2), (4, 1), (233, 1), (33002, 2), (231, 4), (232, 4), (40000, 20)]
 NSEL = a_set(0, template(263, FIELDS))
@@ -101,3 +101,23 @@ def test_user_names_of_many_layouts_in_one_block() -> None:
         int(octets): names.names[code] for octets, code in zip(result.flows.column("bytes"), names.codes, strict=True)
     }
     assert told == {1: "bob", 2: "", 3: "alice"}
+
+
+def test_a_firewall_that_begins_anew_numbers_other_connections() -> None:
+    state = State()
+    assert sums(event(UPDATE, sent=1000), state=state) == [("192.0.2.9", 1000)]
+    again = v9(NSEL, a_set(263, event(DELETE, sent=500)), uptime=2000, sequence=0, seconds=SECONDS + 9)
+    assert [row["bytes"] for row in flows(again, state=state)] == [500]
+
+
+def test_a_number_that_serves_again_long_after_its_delete_is_another_connection() -> None:
+    state = State()
+    one = v9(NSEL, a_set(263, event(DELETE, sent=500)))
+    for time in (NOW, NOW + 3_600_000):
+        assert decode(Datagrams.of([one], EXPORTER, time), state, Limits()).flows.column("bytes").tolist() == [500]
+
+
+def test_counters_of_both_directions_are_kept_apart() -> None:
+    fields = [(148, 4), (233, 1), (85, 4), (85, 4, 29305)]
+    sets = a_set(2, template(263, fields)), a_set(263, struct.pack(">IBII", 7, DELETE, 500, 900))
+    assert sorted(row["bytes"] for row in flows(ipfix(*sets))) == [500, 900]  # type: ignore[type-var]

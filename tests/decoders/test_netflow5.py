@@ -31,7 +31,7 @@ def test_the_count_must_fit_the_datagram(count: int, rows: int) -> None:
 
 
 def test_several_pdus_in_one_datagram() -> None:
-    result = decoded(v5(record5(1), record5(2)) + v5(record5(3), sequence=2) + b"\x00" * 5)
+    result = decoded(v5(record5(1), record5(2)) + v5(record5(3), sequence=2) + b"\x01" * 5)
     assert sorted(result.flows.column("bytes").tolist()) == [1, 2, 3]
     assert result.faults == {Fault.TRAILING_OCTETS: 1}
 
@@ -63,3 +63,8 @@ def test_a_short_datagram_is_a_fault_and_costs_no_other() -> None:
     result = decode(block, State(), Limits())
     assert result.flows.column("bytes").tolist() == [8]
     assert result.faults == {Fault.BAD_COUNT: 1, Fault.TOO_SHORT: 1}
+
+
+def test_more_than_thirty_records_are_none() -> None:
+    assert decoded(v5(*(record5(n) for n in range(30)))).flows.rows == 30
+    assert decoded(v5(*(record5(n) for n in range(31)))).faults == {Fault.BAD_COUNT: 1}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import struct
 
 import pytest
@@ -106,3 +107,39 @@ def test_a_redefined_options_template_takes_what_it_told_along() -> None:
     assert flows(v9(*flow), state=state)[0]["sampling_rate"] == 64
     decoded(v9(a_set(1, options_template9(300, [(1, 4)], [(41, 4)]))), state=state)
     assert flows(v9(*flow), state=state)[0]["sampling_rate"] == 0
+
+
+def test_options_data_before_a_redefinition_tells_nothing_after_it() -> None:
+    by_sampler = a_set(1, options_template9(300, [(1, 4)], [(48, 1), (34, 4)]))
+    told = a_set(300, struct.pack(">IBI", 7, 3, 64))
+    other = a_set(1, options_template9(300, [(1, 4)], [(41, 4)]))
+    (row,) = flows(v9(by_sampler, told), v9(other), v9(a_set(0, template(256, [(48, 1)])), a_set(256, b"\x03")))
+    assert (row["sampling_rate"], row["sampling_source"]) == (0, "unknown")
+
+
+def test_late_data_is_told_apart_after_a_restart_of_ours_too() -> None:
+    state = State()
+    decoded(ipfix(a_set(2, template(256, BYTES_AND_PORT)), sequence=0), state=state)
+    decoded(ipfix(a_set(2, template(256, PORT_AND_BYTES)), sequence=0, seconds=SECONDS + 3), state=state)
+    again = State.load(json.loads(json.dumps(state.dump())))
+    (late,) = flows(ipfix(DATA, sequence=0, seconds=SECONDS + 1), state=again)
+    assert (late["bytes"], late["src_port"]) == (9, 80)
+
+
+def test_templates_that_serve_late_data_are_bounded() -> None:
+    state, limits = State(), Limits(templates=16)
+    for turn in range(200):
+        for fields in (BYTES_AND_PORT, PORT_AND_BYTES):
+            payload = v9(a_set(0, template(256 + turn, fields)))
+            decode(Datagrams.of([payload], EXPORTER, NOW), state, limits)
+    assert len(state.templates.late) <= 16
+
+
+def test_an_exporter_that_began_anew_while_we_were_down_is_noticed() -> None:
+    state = State()
+    decoded(v9(ONE, DATA, uptime=9_000_000, sequence=70), state=state)
+    for current in (True, False):
+        again = State.load(json.loads(json.dumps(state.dump())), current)
+        assert decoded(v9(DATA, uptime=2000, seconds=SECONDS + 5), state=again).flows.rows == 0
+    again = State.load(json.loads(json.dumps(state.dump())), current=False)
+    assert decoded(v9(DATA, uptime=9_005_000, sequence=90, seconds=SECONDS + 5), state=again).flows.rows == 1

@@ -62,7 +62,7 @@ def test_a_redefinition_without_withdrawal_breaks_the_session() -> None:
     state = State()
     by_tcp(ONE, ipfix(DEFINE), state=state)
     _, faults, broken = by_tcp(ONE, ipfix(a_set(2, template(256, PORT_AND_BYTES)), DATA), state=state)
-    assert (faults, broken) == ({Fault.TEMPLATE_CONFLICT: 1}, {ONE})
+    assert (faults, broken) == ({Fault.TEMPLATE_CONFLICT: 1, Fault.TEMPLATE_MISSING: 1}, {ONE})
     assert by_tcp(ONE, ipfix(DATA), state=state) == (0, {Fault.SESSION_BROKEN: 1}, set())
     assert by_tcp(OTHER, ipfix(DEFINE, DATA), state=state)[0] == 1
     by_tcp(ONE, b"", state=state)
@@ -95,3 +95,27 @@ def test_the_exporter_in_the_record_is_believed_of_trusted_senders_only() -> Non
     trusting = replace(block, senders=replace(block.senders, trusted=np.ones(1, np.bool_)))
     exporter = decode(trusting, State(), Limits()).flows.column("exporter")[0]
     assert exporter.tolist() == [0] * 10 + [255, 255, 203, 0, 113, 7]
+
+
+def test_the_trusted_name_holds_for_reverse_flows_too() -> None:
+    fields = [(1, 4), (130, 4), (1, 4, 29305)]
+    body = b"".join(struct.pack(">I4sI", 1, bytes((203, 0, 113, host)), host % 2) for host in (7, 8, 9))
+    block = Datagrams.of([ipfix(a_set(2, template(256, fields)), a_set(256, body))], EXPORTER, NOW)
+    trusting = replace(block, senders=replace(block.senders, trusted=np.ones(1, np.bool_)))
+    assert sorted(decode(trusting, State(), Limits()).flows.column("exporter")[:, 15].tolist()) == [7, 7, 8, 9, 9]
+
+
+def test_data_after_a_forbidden_redefinition_is_not_read_in_its_block_either() -> None:
+    state = State()
+    rows, faults, _ = by_tcp(
+        ONE, ipfix(DEFINE), ipfix(a_set(2, template(256, PORT_AND_BYTES))), ipfix(DATA), state=state
+    )
+    assert (rows, faults[Fault.TEMPLATE_CONFLICT]) == (0, 1)
+
+
+def test_what_waits_is_read_under_a_configuration_that_has_changed() -> None:
+    state, rates, no = State(), np.zeros(3, np.uint32), np.zeros(3, np.bool_)
+    many = Senders(rates, rates, no, no)
+    decode(Datagrams.gather([ipfix(DATA)], [EXPORTER], [NOW], entries=[2], senders=many), state, Limits())
+    again = State.load(state.dump())
+    assert decode(Datagrams.of([ipfix(DEFINE)], EXPORTER, NOW), again, Limits()).flows.rows == 1
