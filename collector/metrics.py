@@ -23,90 +23,111 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        registry = self.registry
+        self._lag = 0.0
+        self._count_flows()
+        self._count_numbering()
+        self._watch_storage()
+        self._watch_ourselves()
 
-        def counter(name: str, text: str, *labels: str) -> Counter:
-            return Counter(f"flowkeep_{name}", text, labels, registry=registry)
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(f"flowkeep_{name}", text, labels, registry=self.registry)
 
-        def gauge(name: str, text: str, *labels: str) -> Gauge:
-            return Gauge(f"flowkeep_{name}", text, labels, registry=registry)
+    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        return Gauge(f"flowkeep_{name}", text, labels, registry=self.registry)
 
-        self.datagrams_received = counter(
+    def _count_flows(self) -> None:
+        self.datagrams_received = self._counter(
             "datagrams_received_total", "Datagrams received, or found in the journal at start."
         )
-        self.datagrams_replayed = counter("datagrams_replayed_total", "Datagrams found in the journal at start.")
-        self.datagrams_decoded = counter("datagrams_decoded_total", "Datagrams whose protocol header was sound.")
-        self.octets_received = counter("datagram_octets_received_total", "Octets of the datagrams received.")
-        self.exporter_datagrams = counter(
+        self.datagrams_replayed = self._counter("datagrams_replayed_total", "Datagrams found in the journal at start.")
+        self.datagrams_decoded = self._counter("datagrams_decoded_total", "Datagrams whose protocol header was sound.")
+        self.octets_received = self._counter("datagram_octets_received_total", "Octets of the datagrams received.")
+        self.exporter_datagrams = self._counter(
             "exporter_datagrams_total", "Datagrams by exporter, as configured.", "exporter"
         )
-        self.datagrams_rejected = counter(
+        self.datagrams_rejected = self._counter(
             "datagrams_rejected_total", "Datagrams that gave nothing, by why: faults of the unit datagram.", "reason"
         )
-        self.faults = counter("faults_total", "Smaller faults, each reason in its own unit.", "reason", "unit")
-        self.records_decoded = counter("records_decoded_total", "Flows decoded.", "flow_type")
-        self.records_stored = counter("records_stored_total", "Flows that ClickHouse acknowledged.")
-        self.records_dropped = counter("records_dropped_total", "Flows decoded but not stored.", "reason")
-        self.sampling_unknown = counter("sampling_unknown_records_total", "Flows whose sampling rate is not known.")
-        self.sampling_sources = counter(
+        self.faults = self._counter("faults_total", "Smaller faults, each reason in its own unit.", "reason", "unit")
+        self.records_decoded = self._counter("records_decoded_total", "Flows decoded.", "flow_type")
+        self.records_stored = self._counter("records_stored_total", "Flows that ClickHouse acknowledged.")
+        self.records_dropped = self._counter("records_dropped_total", "Flows decoded but not stored.", "reason")
+        self.sampling_unknown = self._counter(
+            "sampling_unknown_records_total", "Flows whose sampling rate is not known."
+        )
+        self.sampling_sources = self._counter(
             "records_by_sampling_source_total", "Flows by what said their sampling rate.", "source"
         )
-        self.sequence_lost = counter(
+        self.octets_decoded = self._counter(
+            "decoded_octets_total", "Octets of datagrams by what became of them.", "kind"
+        )
+        self.templates_received = self._counter("templates_received_total", "Template definitions received.")
+        self.option_records = self._counter("option_records_total", "Options data records received.")
+        self.counter_samples = self._counter("sflow_polled_samples_total", "sFlow counter samples received.")
+        self.templates = self._gauge("templates", "Templates in force.")
+        self.template_age = self._gauge(
+            "template_age_seconds", "Age of the template that the exporter has not sent again for longest.", "exporter"
+        )
+        self.waiting_sets = self._gauge("waiting_sets", "Data sets that wait for their template.")
+        self.waiting_octets = self._gauge("waiting_octets", "Octets of the data sets that wait for their template.")
+
+    def _count_numbering(self) -> None:
+        self.sequence_lost = self._counter(
             "sequence_lost_units_total",
             "What exporters numbered and never came, in the unit of the protocol.",
             "exporter",
             "protocol",
             "unit",
         )
-        self.sequence_gaps = counter(
+        self.sequence_gaps = self._counter(
             "sequence_gaps_total", "Places where an exporter's numbering skipped ahead.", "exporter", "protocol"
         )
-        self.sequence_reordered = counter(
-            "sequence_reordered_total", "Messages that came after later ones.", "exporter", "protocol"
+        self.sequence_reordered = self._counter(
+            "sequence_reordered_total",
+            "What came after later numbers, in the unit of the protocol.",
+            "exporter",
+            "protocol",
         )
-        self.sequence_duplicates = counter(
-            "sequence_duplicates_total", "Messages that came twice.", "exporter", "protocol"
+        self.sequence_duplicates = self._counter(
+            "sequence_duplicates_total", "What came twice, in the unit of the protocol.", "exporter", "protocol"
         )
-        self.sequence_resets = counter(
+        self.sequence_resets = self._counter(
             "sequence_resets_total", "Times that an exporter's numbering began anew.", "exporter", "protocol"
         )
-        self.sequence_shared = gauge(
+        self.sequence_shared = self._gauge(
             "sequence_shared", "1 while several exporters number as if they were one: 'separate_ports'.", "exporter"
         )
-        self.octets_decoded = counter("decoded_octets_total", "Octets of datagrams by what became of them.", "kind")
-        self.templates_received = counter("templates_received_total", "Template definitions received.")
-        self.option_records = counter("option_records_total", "Options data records received.")
-        self.counter_samples = counter("sflow_polled_samples_total", "sFlow counter samples received.")
-        self.templates = gauge("templates", "Templates in force.")
-        self.template_age = gauge(
-            "template_age_seconds", "Age of the template that the exporter has not sent again for longest.", "exporter"
-        )
-        self.waiting_sets = gauge("waiting_sets", "Data sets that wait for their template.")
-        self.waiting_octets = gauge("waiting_octets", "Octets of the data sets that wait for their template.")
+
+    def _watch_storage(self) -> None:
         self.insert_seconds = Histogram(
-            "flowkeep_clickhouse_insert_seconds", "Time of one insert.", buckets=_SECONDS, registry=registry
+            "flowkeep_clickhouse_insert_seconds", "Time of one insert.", buckets=_SECONDS, registry=self.registry
         )
-        self.insert_retries = counter("clickhouse_insert_retries_total", "Inserts that had to be tried again.")
-        self.journal_octets = gauge("journal_bytes", "Octets of the journal on disk.")
-        self.journal_backlog = gauge("journal_backlog_datagrams", "Datagrams in the journal that are not stored yet.")
-        self._lag = 0.0
-        self._lag_seconds = gauge("lag_seconds", "Age of the oldest datagram that is not stored yet.")
-        self.socket_drops = counter(
+        self.insert_retries = self._counter("clickhouse_insert_retries_total", "Inserts that had to be tried again.")
+        self.journal_octets = self._gauge("journal_bytes", "Octets of the journal on disk.")
+        self.journal_backlog = self._gauge(
+            "journal_backlog_datagrams", "Datagrams in the journal that are not stored yet."
+        )
+        self._lag_seconds = self._gauge("lag_seconds", "Age of the oldest datagram that is not stored yet.")
+        self.socket_drops = self._counter(
             "socket_drops_total", "Datagrams the kernel dropped for want of buffer.", "listener"
         )
-        self.tcp_sessions = gauge("tcp_sessions", "TCP sessions that are open.")
-        self.tcp_opened = counter("tcp_sessions_opened_total", "TCP sessions that were accepted.")
-        self.tcp_refused = counter("tcp_sessions_refused_total", "TCP connections that were not accepted.", "reason")
-        self.tcp_closed = counter("tcp_sessions_closed_total", "TCP sessions that we ended, by why.", "reason")
-        self.allocations = gauge("allocations", "Allocations in force.")
-        self.reloads = counter("reloads_total", "Reloads of allocations and policy.", "result")
-        self.reload_failed = gauge(
+
+    def _watch_ourselves(self) -> None:
+        self.tcp_sessions = self._gauge("tcp_sessions", "TCP sessions that are open.")
+        self.tcp_opened = self._counter("tcp_sessions_opened_total", "TCP sessions that were accepted.")
+        self.tcp_refused = self._counter(
+            "tcp_sessions_refused_total", "TCP connections that were not accepted.", "reason"
+        )
+        self.tcp_closed = self._counter("tcp_sessions_closed_total", "TCP sessions that we ended, by why.", "reason")
+        self.allocations = self._gauge("allocations", "Allocations in force.")
+        self.reloads = self._counter("reloads_total", "Reloads of allocations and policy.", "result")
+        self.reload_failed = self._gauge(
             "reload_failed", "1 while the files on disk are not valid and older ones are in force."
         )
-        self.purged_rows = counter("purge_rows_total", "Rows that purges have dropped, as their records say.")
-        self.purged_at = gauge("purge_last_success_timestamp_seconds", "When a purge last came to its end.")
-        self.ready = gauge("ready", "1 while what is received is stored.")
-        self.restarts = counter(
+        self.purged_rows = self._counter("purge_rows_total", "Rows that purges have dropped, as their records say.")
+        self.purged_at = self._gauge("purge_last_success_timestamp_seconds", "When a purge last came to its end.")
+        self.ready = self._gauge("ready", "1 while what is received is stored.")
+        self.restarts = self._counter(
             "process_restarts_total", "Processes of ours that ended and were started again.", "process"
         )
 
