@@ -137,7 +137,7 @@ FLOW_COLUMNS: tuple[Column, ...] = (
         "sampling_mode",
         8,
         "device",
-        "samplingAlgorithm (IANA 35, NetFlow v5 sampling mode): 0 = not told, 1 = deterministic, 2 = random.",
+        "samplingAlgorithm (IANA 35 in the record, or NetFlow v5's mode): 0 = not told, 1 = deterministic, 2 = random.",
     ),
     _address("src_addr", "addresses", "Source address of the flow."),
     _address("dst_addr", "addresses", "Destination address of the flow."),
