@@ -6,6 +6,8 @@ redefined is read by the old one (RFC 7011 section 8.1), though it arrive later.
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -169,23 +171,33 @@ def _define(
     history.append(Entry(at, defined, before is not None))
 
 
-def restart(learned: Learned, templates: Templates, stream: Stream, at: int) -> bool:
-    """Forget what a stream told before position `at`, where its exporter began anew; return whether that was any."""
+def restart(learned: Learned, templates: Templates, restarts: Sequence[tuple[Stream, int]]) -> bool:
+    """Forget what streams told before a position, where their exporters began anew; return whether that was any."""
+    changed: defaultdict[Stream, list[Key]] = defaultdict(list)
+    for key in learned.changes:
+        changed[key.stream].append(key)
     touched = False
-    for key in {*templates.of(stream), *(key for key in learned.changes if key.stream == stream)}:
-        history = learned.changes.setdefault(key, [Entry(_NEVER, templates.by_key.get(key))])
-        if all(entry.at > at or not entry.known for entry in history):
-            continue
-        touched = True
-        before, after = ([entry for entry in history if (entry.at > at) is later] for later in (False, True))
-        again = next((place for place in learned.refreshed.get(key, ()) if place > at), None)
-        if again is not None and not any(entry.at < again for entry in after):
-            after.insert(0, Entry(again, before[-1].known))
-        learned.changes[key] = [*before, Entry(at, None), *(entry._replace(replaces=False) for entry in after)]
-        if not after:
-            templates.drop(key)
-        templates.late.pop(key, None)
+    for stream, at in restarts:
+        for key in {*templates.of(stream), *changed[stream]}:
+            touched |= _void(learned, templates, key, at)
+            if key in learned.changes and key not in changed[stream]:
+                changed[stream].append(key)
     return touched
+
+
+def _void(learned: Learned, templates: Templates, key: Key, at: int) -> bool:
+    history = learned.changes.get(key) or [Entry(_NEVER, templates.by_key.get(key))]
+    if all(entry.at > at or not entry.known for entry in history):
+        return False
+    before, after = ([entry for entry in history if (entry.at > at) is later] for later in (False, True))
+    again = next((place for place in learned.refreshed.get(key, ()) if place > at), None)
+    if again is not None and not any(entry.at < again for entry in after):
+        after.insert(0, Entry(again, before[-1].known))
+    learned.changes[key] = [*before, Entry(at, None), *(entry._replace(replaces=False) for entry in after)]
+    if not after:
+        templates.drop(key)
+    templates.late.pop(key, None)
+    return True
 
 
 def assign(

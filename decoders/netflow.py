@@ -46,9 +46,10 @@ def find(block: Datagrams, messages: Messages, state: State, limits: Limits, now
     templates, data = _sort(messages, sets, out)
     learned = learn(block, messages, templates, context.streams, state.templates, limits, out)
     bound, located, restarted = _locate(context, data, learned, limits, now)
-    for index, _ in restarted:
-        state.forget(context.streams.all[index])
-        out.faults[Fault.TEMPLATE_MISSING] += sum(1 for _ in state.waiting.forget(context.streams.all[index]))
+    anew = {context.streams.all[index] for index, _ in restarted}
+    for stream in anew:
+        state.forget(stream)
+    out.faults[Fault.TEMPLATE_MISSING] += sum(1 for _ in state.waiting.forget(anew))
     for key in learned.redefined:
         state.samplers.forget(key.stream, key.id)
     for scope in out.broken_sessions:
@@ -89,8 +90,7 @@ def _locate(
     anew = context.state.sequences.follow(all_streams.all, numbered, now, limits.streams)
     found = context.state.restarts.evident(anew, all_streams.all, numbered, messages.export_ms, limits.streams)
     restarts = [(stream, int(messages.start[message])) for stream, message in found]
-    void = [restart(learned, templates, all_streams.all[stream], at) for stream, at in restarts]
-    if any(void):
+    if restart(learned, templates, [(all_streams.all[stream], at) for stream, at in restarts]):
         bound = assign(block, messages, data, all_streams, templates, learned, limits)
         located = _located(context, bound)
     return bound, located, restarts
@@ -118,24 +118,23 @@ def _number(context: Context, bound: Bound, located: Located) -> Numbered:
 
 def _void(context: Context, sets: Items, restarts: _Restarts) -> npt.NDArray[np.bool_]:
     """Return which sets were told before their exporter began anew."""
-    void = np.zeros(len(sets.start), np.bool_)
+    last = np.zeros(len(context.streams.all), np.int64)
     for stream, at in restarts:
-        void |= (context.streams.of_message[sets.owner] == stream) & (sets.start < at)
+        last[stream] = max(last[stream], at)
+    void: npt.NDArray[np.bool_] = sets.start < last[context.streams.of_message[sets.owner]]
     return void
 
 
 def _told_since(context: Context, bound: Bound, restarts: _Restarts, learned: Learned) -> list[Part]:
     """Return the options data that exporters told since they began anew, or redefined its template."""
     kept: list[tuple[Layout, Items]] = []
+    number = {stream: index for index, stream in enumerate(context.streams.all)}
+    since = {number[key.stream] << 16 | key.id: at for key, at in learned.redefined.items()}
     for layout, sets in bound.sets:
         if layout.template.options:
-            void = _void(context, sets, restarts)
-            for key, at in learned.redefined.items():
-                if key.stream in context.streams.all:
-                    stream = context.streams.all.index(key.stream)
-                    of_key = (context.streams.of_message[sets.owner] == stream) & (sets.tag == key.id)
-                    void |= of_key & (sets.start < at)
-            kept.append((layout, sets.where(~void)))
+            keys, key_of = np.unique(context.streams.of_message[sets.owner] << 16 | sets.tag, return_inverse=True)
+            redefined = np.array([since.get(key, 0) for key in keys.tolist()], np.int64)[key_of]
+            kept.append((layout, sets.where(~_void(context, sets, restarts) & (sets.start >= redefined))))
     return locate(context, [(layout, sets) for layout, sets in kept if len(sets.start)]).options
 
 

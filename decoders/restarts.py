@@ -7,6 +7,7 @@ silence of ours none of it was heard.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -20,6 +21,8 @@ _WRAP = 2**32
 _STEP = 10_000
 """ms by which the time of boot may move from one message to the next: headers give it to the second."""
 _OLDER = 1000
+_MOST = 8
+"""Times that a stream may begin anew in one block."""
 _FAR_BEHIND = {5: 4096, 9: 64, 10: 4096}
 """Units, by version, that a number may fall behind without meaning that the numbering began anew."""
 
@@ -52,19 +55,19 @@ class Restarts:
 
         Then remember the block's last messages, for no more than `most` streams.
         """
-        first = [
-            (index, int(np.argmax(numbered.stream == index)))
-            for index, stream in enumerate(streams)
-            if stream in self._unnumbered
-        ]
-        self._unnumbered.difference_update(streams)
-        found = [
-            (stream, message)
-            for stream, message in sorted({*candidates, *first}, key=lambda each: each[1])
-            if not streams[stream].is_tcp  # a session's templates last as long as it does
-            and (before := self._before(stream, message, streams, numbered, exported))
-            and _is_another(streams[stream].version, before, _said(message, numbered, exported))
-        ]
+        wanted = {*candidates, *self._unproven(streams, numbered)}
+        before = _before(numbered) if wanted else numbered.stream
+        found: list[tuple[int, int]] = []
+        times = Counter[int]()
+        for index, message in sorted(wanted, key=lambda each: each[1]):
+            earlier = int(before[message])
+            told = self.heard.get(streams[index]) if earlier < 0 else _said(earlier, numbered, exported)
+            # a session's templates last as long as it does; who begins anew all the time is not believed each time
+            if told is None or streams[index].is_tcp or times[index] >= _MOST:
+                continue
+            if _is_another(streams[index].version, told, _said(message, numbered, exported)):
+                found.append((index, message))
+                times[index] += 1
         last = np.zeros(len(streams), np.int64)
         last[numbered.stream] = np.arange(len(numbered.stream))
         columns = (numbered.sequence[last], numbered.boot[last], exported[last])
@@ -76,11 +79,15 @@ class Restarts:
             del self.heard[stream]
         return found
 
-    def _before(
-        self, stream: int, message: int, streams: list[Stream], numbered: Numbered, exported: Positions
-    ) -> Heard | None:
-        earlier = np.flatnonzero(numbered.stream[:message] == stream)
-        return _said(int(earlier[-1]), numbered, exported) if len(earlier) else self.heard.get(streams[stream])
+    def _unproven(self, streams: list[Stream], numbered: Numbered) -> list[tuple[int, int]]:
+        """Return the first messages of streams whose numbering was forgotten."""
+        if not self._unnumbered:
+            return []
+        asked = [index for index, stream in enumerate(streams) if stream in self._unnumbered]
+        self._unnumbered.difference_update(streams)
+        first = np.zeros(len(streams), np.int64)
+        first[numbered.stream[::-1]] = np.arange(len(numbered.stream))[::-1]
+        return [(index, int(first[index])) for index in asked]
 
     def dump(self) -> list[list[Any]]:
         """Return what is remembered as a JSON-ready value."""
@@ -91,6 +98,15 @@ class Restarts:
         for exporter, scope, version, domain, *heard in rows:
             self.heard[Stream(bytes.fromhex(exporter), scope, version, domain)] = Heard(*heard)
         self._unnumbered = set() if numbered else set(self.heard)
+
+
+def _before(numbered: Numbered) -> Positions:
+    """Return for each message the one before it in its stream, -1 for the first."""
+    order = np.argsort(numbered.stream, kind="stable")
+    before = np.full(len(order), -1)
+    same = np.flatnonzero(np.diff(numbered.stream[order]) == 0)
+    before[order[same + 1]] = order[same]
+    return before
 
 
 def _said(message: int, numbered: Numbered, exported: Positions) -> Heard:

@@ -67,7 +67,7 @@ class State:
         for stream in mine:
             self.forget(stream)
         waited = {key.stream for key in self.waiting.by_key if key.stream[:2] == (exporter, scope)}
-        return sum(1 for stream in waited for _ in self.waiting.forget(stream))
+        return sum(1 for _ in self.waiting.forget(waited))
 
     def dump(self) -> dict[str, Any]:
         """Return all of it as a JSON-ready value."""

@@ -80,6 +80,7 @@ class Templates:
         self._specifiers = 0
         self._order = _Order()
         self._of: dict[bytes, _Order] = {}
+        self._streams: dict[Stream, dict[int, None]] = {}
         self._swept = 0
 
     def keep(self, key: Key, known: Known) -> None:
@@ -89,6 +90,7 @@ class Templates:
         self.by_key[key] = known
         for order in (self._order, self._of.setdefault(key.stream.exporter, _Order())):
             order.fresh[key] = None
+        self._streams.setdefault(key.stream, {})[key.id] = None
         self.specifiers[key.stream.exporter] += len(known.template.fields)
         self._specifiers += len(known.template.fields)
         self.revision += 1
@@ -101,6 +103,10 @@ class Templates:
         order = self._of[key.stream.exporter]
         order.remove(key)
         self._order.remove(key)
+        ids = self._streams[key.stream]
+        del ids[key.id]
+        if not ids:
+            del self._streams[key.stream]
         self.specifiers[key.stream.exporter] -= len(known.template.fields)
         self._specifiers -= len(known.template.fields)
         if not order:
@@ -129,7 +135,7 @@ class Templates:
 
     def of(self, stream: Stream) -> list[Key]:
         """Return the keys of a stream's templates."""
-        return [key for key in self._of.get(stream.exporter, ()) if key.stream == stream]
+        return [Key(stream, id_) for id_ in self._streams.get(stream, ())]
 
     def serve_late(self, key: Key, known: Known, now: int, limits: Limits) -> None:
         """Keep for a while a template that was redefined at `now`."""

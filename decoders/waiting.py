@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import struct
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 
 from decoders.limits import Limits
@@ -67,9 +67,9 @@ class Waiting:
             while (kept := self.by_key.get(key)) and kept[0].time_received < before:
                 yield key, self._pop(key)
 
-    def forget(self, stream: Stream) -> Iterator[tuple[Key, Kept]]:
-        """Give up what waits for a stream that has ended; yield it."""
-        for key in [key for key in self.by_key if key.stream == stream]:
+    def forget(self, streams: Collection[Stream]) -> Iterator[tuple[Key, Kept]]:
+        """Give up what waits for streams that have ended; yield it."""
+        for key in [key for key in self.by_key if key.stream in streams] if streams else ():
             for kept in self._drop(key):
                 yield key, kept
 
