@@ -195,5 +195,6 @@ def _windows(data: Data, starts: Positions, width: int) -> npt.NDArray[np.uint8]
 
 def octets(data: Data, at: Positions, width: int) -> npt.NDArray[np.uint8]:
     """Return the `width` octets at each position, uint8 of shape (n, width)."""
-    found: npt.NDArray[np.uint8] = data[at[:, None] + np.arange(width)]
-    return found
+    if not len(at):
+        return np.zeros((0, width), np.uint8)
+    return _windows(data, at, width).reshape(-1, width)
