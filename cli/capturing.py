@@ -27,6 +27,7 @@ from rich.progress import (
 
 from cli.decode_totals import Totals
 from cli.flow_output import Format, opened
+from cli.gathering import MOST, gathered
 from cli.options import octets_of, print_json
 from collector.captures import Captured, datagrams
 from decoders import Datagrams, Decoded, Limits, State, decode, finish
@@ -37,9 +38,8 @@ from settings.errors import ConfigError, RefusalError
 _LARGE = 4_000_000
 """Octets of files from which on it is shown how far they are read."""
 _READER_GONE = 128 + 13  # as a shell shows a program that SIGPIPE has ended
-_BLOCK = 4096
 _SPAN = 1000
-"""Datagrams and ms, as captured, that a block has at most; the collector's blocks span as much."""
+"""ms, as captured, that a block spans at most; the collector's blocks span as much."""
 Files = Annotated[
     list[Path], typer.Argument(help="pcap, pcapng, or files of one raw datagram each.", show_default=False)
 ]
@@ -147,15 +147,15 @@ def _blocks(files: list[Path], exporter: bytes, left_out: Counter[str], advance:
     try:
         for place, path in enumerate(files):
             for captured in datagrams(path, left_out):
-                if len(waiting) == _BLOCK or (waiting and _apart(waiting[0], captured)):
+                if len(waiting) == MOST or (waiting and _apart(waiting[0], captured)):
                     advance(place, captured.read)
-                    yield _gathered(waiting, exporter, now)
+                    yield gathered(waiting, exporter, now)
                     waiting = []
                 waiting.append(captured)
     except ConfigError as error:
         failure = error
     if waiting:
-        yield _gathered(waiting, exporter, now)
+        yield gathered(waiting, exporter, now)
     if failure:
         raise failure
 
@@ -163,15 +163,6 @@ def _blocks(files: list[Path], exporter: bytes, left_out: Counter[str], advance:
 def _apart(one: Captured, other: Captured) -> bool:
     """Return whether two datagrams are too far apart for one block: what one tells of the others holds at its time."""
     return one.time is not None and other.time is not None and abs(other.time - one.time) > _SPAN
-
-
-def _gathered(waiting: list[Captured], exporter: bytes, now: int) -> Datagrams:
-    return Datagrams.gather(
-        [each.payload for each in waiting],
-        [each.sender or exporter for each in waiting],
-        [now if each.time is None else each.time for each in waiting],
-        [each.port for each in waiting],
-    )
 
 
 def replay(

@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from cli.gathering import MOST, gathered
 from cli.options import print_json
 from cli.tables import print_table
 from collector.captures import Captured, datagrams
-from decoders import Datagrams, Limits, State, decode
+from decoders import Limits, State, decode
 from decoders.explain import explain
 from decoders.layout import VARIABLE, Template, compile_layout
 from decoders.registry import name_of, type_of
@@ -20,7 +21,6 @@ from decoders.stream import Stream
 from schema.render import address_text, time_text
 from settings.errors import ConfigError
 
-_BLOCK = 4096
 _PROTOCOLS = {9: ("netflow9", "NetFlow v9, source id"), 10: ("ipfix", "IPFIX, observation domain")}
 
 _SECTION = "what the packet's header says"
@@ -42,7 +42,7 @@ def explain_datagram(files: list[Path], number: int, exporter: bytes) -> None:
             found = (path, captured)
             break
         waiting.append(captured)
-        if len(waiting) == _BLOCK:
+        if len(waiting) == MOST:
             _learn(waiting, exporter, state)
             waiting = []
     for why, times in left_out.items():
@@ -74,13 +74,7 @@ def _captured(files: list[Path], left_out: Counter[str]) -> Iterator[tuple[Path,
 def _learn(waiting: list[Captured], exporter: bytes, state: State) -> None:
     """Decode datagrams for what `state` keeps of them."""
     if waiting:
-        now = time.time_ns() // 1_000_000
-        block = Datagrams.gather(
-            [each.payload for each in waiting],
-            [each.sender or exporter for each in waiting],
-            [now if each.time is None else each.time for each in waiting],
-        )
-        decode(block, state, Limits())
+        decode(gathered(waiting, exporter, time.time_ns() // 1_000_000), state, Limits())
 
 
 def _templates(state: State) -> Iterator[tuple[Stream, int, Template]]:

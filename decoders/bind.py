@@ -173,15 +173,15 @@ def _define(
 
 def restart(learned: Learned, templates: Templates, restarts: Sequence[tuple[Stream, int]]) -> bool:
     """Forget what streams told before a position, where their exporters began anew; return whether that was any."""
-    changed: defaultdict[Stream, list[Key]] = defaultdict(list)
+    changed: defaultdict[Stream, set[Key]] = defaultdict(set)
     for key in learned.changes:
-        changed[key.stream].append(key)
+        changed[key.stream].add(key)
     touched = False
     for stream, at in restarts:
         for key in {*templates.of(stream), *changed[stream]}:
             touched |= _void(learned, templates, key, at)
-            if key in learned.changes and key not in changed[stream]:
-                changed[stream].append(key)
+            if key in learned.changes:
+                changed[stream].add(key)
     return touched
 
 

@@ -113,14 +113,14 @@ class Connections:
         """Return what is remembered as a JSON-ready value."""
         columns = (self.keys, self.counted, self.closed, self.touched)
         return {
-            "streams": [[stream.exporter.hex(), *stream[1:], number] for stream, number in self.numbers.items()],
+            "streams": [[*stream.saved, number] for stream, number in self.numbers.items()],
             "columns": [base64.b64encode(column.tobytes()).decode() for column in columns],
         }
 
     def load(self, saved: dict[str, Any]) -> None:
         """Remember what `dump` gave."""
-        for exporter, scope, version, domain, number in saved["streams"]:
-            self.numbers[Stream(bytes.fromhex(exporter), scope, version, domain)] = number
+        for *stream, number in saved["streams"]:
+            self.numbers[Stream.load(stream)] = number
             self._next = max(self._next, number + 1)
         columns = zip(saved["columns"], _KINDS, strict=True)
         self._set([np.frombuffer(base64.b64decode(text), kind) for text, kind in columns])

@@ -179,7 +179,7 @@ def _write_origin(context: Context, parts: list[Part], sink: Sink, first: int) -
     if np.any(context.messages.mode[message]):
         mode = np.repeat(context.messages.mode[message], counts)
         np.copyto(sink.slot("sampling_mode", where, partly=True), mode, casting="unsafe", where=mode > 0)
-    rates.complete(context, parts, sink, where)
+    rates.complete(context, parts, message, counts, sink, where)
 
 
 def _fill(part: Part, sink: Sink, where: slice, limits: Limits) -> None:

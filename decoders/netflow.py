@@ -163,7 +163,7 @@ def _keep(context: Context, missing: Items, restarts: _Restarts, limits: Limits,
             raw = block.data[begin : int(messages.end[message])].tobytes()
             told = int(block.time_received[of]), int(block.ports[of]), int(block.sessions[of]), int(block.entries[of])
         body = raw[start - 4 - begin : end - begin]
-        waiting.keep(Key(stream, tag), raw[:header], body, Kept(b"", *told))
+        waiting.keep(Key(stream, tag), raw[:header], body, *told)
         out.octets[Octets.WAITING] += end - start
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from decoders.cursor import groups
+from decoders.cursor import Positions, groups
 from decoders.elements import SAMPLER_IDS
 from decoders.layout import is_number
 from decoders.reads import uint
@@ -59,10 +59,13 @@ def record_rates(part: Part) -> Rates | None:
     return rates
 
 
-def complete(context: Context, parts: list[Part], sink: Sink, where: slice) -> None:
-    """Write the rates of the rows `where`, those of `parts`: what records tell goes before what is told for all."""
-    message = np.concatenate([part.message for part in parts])
-    counts = np.concatenate([part.counts for part in parts])
+def complete(
+    context: Context, parts: list[Part], message: Positions, counts: Positions, sink: Sink, where: slice
+) -> None:
+    """Write the rates of the rows `where`, those of `parts`: what records tell goes before what is told for all.
+
+    `message` and `counts` are those of all the parts' sets.
+    """
     entry = context.block.entries[context.messages.datagram[message]]
     senders, tables = context.block.senders, context.state.samplers.tables
     by_set = Rates(len(message))

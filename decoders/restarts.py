@@ -91,12 +91,12 @@ class Restarts:
 
     def dump(self) -> list[list[Any]]:
         """Return what is remembered as a JSON-ready value."""
-        return [[stream.exporter.hex(), *stream[1:], *heard] for stream, heard in self.heard.items()]
+        return [[*stream.saved, *heard] for stream, heard in self.heard.items()]
 
     def load(self, rows: list[list[Any]], numbered: bool) -> None:
         """Remember what `dump` gave; `numbered` says whether the numberings are remembered too."""
-        for exporter, scope, version, domain, *heard in rows:
-            self.heard[Stream(bytes.fromhex(exporter), scope, version, domain)] = Heard(*heard)
+        for row in rows:
+            self.heard[Stream.load(row[:4])] = Heard(*row[4:])
         self._unnumbered = set() if numbered else set(self.heard)
 
 

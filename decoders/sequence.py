@@ -103,17 +103,15 @@ class Sequences:
 
     def dump(self) -> list[list[Any]]:
         """Return where all numberings stand, but not the news, as a JSON-ready value."""
-        return [
-            [stream.exporter.hex(), *stream[1:], *numbering.dump()] for stream, numbering in self.numberings.items()
-        ]
+        return [[*stream.saved, *numbering.dump()] for stream, numbering in self.numberings.items()]
 
     @classmethod
     def load(cls, saved: list[list[Any]]) -> Sequences:
         """Return what `dump` gave."""
         sequences = cls()
-        for exporter, scope, version, domain, *numbering in saved:
-            stream = Stream(bytes.fromhex(exporter), scope, version, domain)
-            sequences.numberings[stream] = Numbering.load(version, numbering)
+        for row in saved:
+            stream = Stream.load(row[:4])
+            sequences.numberings[stream] = Numbering.load(stream.version, row[4:])
             sequences._note(stream, sequences.numberings[stream], Tally())
         return sequences
 

@@ -74,20 +74,20 @@ class State:
         return {
             "format": FORMAT,
             "templates": [
-                [*_flat(key.stream), key.id, known.exported, known.seen, known.template.options,
+                [*key.stream.saved, key.id, known.exported, known.seen, known.template.options,
                  [list(field) for field in known.template.fields]]
                 for key, known in self.templates.by_key.items()
             ],
             "late": [
-                [*_flat(key.stream), key.id, known.exported, known.seen, since, known.template.options,
+                [*key.stream.saved, key.id, known.exported, known.seen, since, known.template.options,
                  [list(field) for field in known.template.fields]]
                 for key, (known, since) in self.templates.late.items()
             ],
             "samplers": {
-                by.value: [[*_flat(stream), table.items()] for stream, table in tables.items()]
+                by.value: [[*stream.saved, table.items()] for stream, table in tables.items()]
                 for by, tables in self.samplers.tables.items()
             },
-            "started": [[*_flat(stream), at] for stream, at in self.started.items()],
+            "started": [[*stream.saved, at] for stream, at in self.started.items()],
             "broken": [[exporter.hex(), scope] for exporter, scope in sorted(self.broken)],
             "waiting": self.waiting.dump(),
             "connections": self.connections.dump(),
@@ -106,15 +106,15 @@ class State:
             return state
         for *stream, id_, exported, seen, options, fields in saved["templates"]:
             template = Template(tuple(Field(*field) for field in fields), bool(options))
-            state.templates.keep(Key(_stream(stream), id_), Known(template, exported, seen))
+            state.templates.keep(Key(Stream.load(stream), id_), Known(template, exported, seen))
         for *stream, id_, exported, seen, since, options, fields in saved["late"]:
             template = Template(tuple(Field(*field) for field in fields), bool(options))
-            state.templates.late[Key(_stream(stream), id_)] = Known(template, exported, seen), since
+            state.templates.late[Key(Stream.load(stream), id_)] = Known(template, exported, seen), since
         for by in By:
             for *stream, rows in saved["samplers"][by.value]:
-                state.samplers.tables[by][_stream(stream)] = Table(rows)
-                state.samplers.per_exporter[_stream(stream).exporter] += len(rows)
-        state.started = {_stream(stream): at for *stream, at in saved["started"]}
+                state.samplers.tables[by][Stream.load(stream)] = Table(rows)
+                state.samplers.per_exporter[Stream.load(stream).exporter] += len(rows)
+        state.started = {Stream.load(stream): at for *stream, at in saved["started"]}
         state.starts.update(stream.exporter for stream in state.started)
         state.broken = {(bytes.fromhex(exporter), scope) for exporter, scope in saved["broken"]}
         state.waiting.load(saved["waiting"])
@@ -123,11 +123,3 @@ class State:
         if current:
             state.sequences = Sequences.load(saved["sequences"])
         return state
-
-
-def _flat(stream: Stream) -> tuple[str, int, int, int]:
-    return stream.exporter.hex(), *stream[1:]
-
-
-def _stream(row: list[Any]) -> Stream:
-    return Stream(bytes.fromhex(row[0]), row[1], row[2], row[3])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 TCP_SESSIONS = 1 << 16
 """Scopes from here on are TCP connections; below are UDP source ports, 0 where the port is no part of the scope."""
@@ -19,6 +20,17 @@ class Stream(NamedTuple):
     scope: int
     version: int
     domain: int
+
+    @property
+    def saved(self) -> tuple[str, int, int, int]:
+        """The stream as JSON-ready values; `load` gives it back."""
+        return self.exporter.hex(), self.scope, self.version, self.domain
+
+    @classmethod
+    def load(cls, saved: Sequence[Any]) -> Stream:
+        """Return the stream whose four `saved` values these are."""
+        exporter, scope, version, domain = saved
+        return cls(bytes.fromhex(exporter), scope, version, domain)
 
     @property
     def is_tcp(self) -> bool:

@@ -47,11 +47,11 @@ class Waiting:
             and self.octets + octets + _OVERHEAD <= limits.all_waiting_octets
         )
 
-    def keep(self, key: Key, header: bytes, body: bytes, kept: Kept) -> None:
-        """Keep a set, given as its message's header and itself; `kept` tells the rest and has no payload yet."""
+    def keep(self, key: Key, header: bytes, body: bytes, *told: int) -> None:
+        """Keep a set, given as its message's header and itself; `told` are the other fields of `Kept`."""
         if key.stream.version == 10:
             header = header[:2] + _LENGTH.pack(len(header) + len(body)) + header[4:]
-        self._add(key, kept._replace(payload=header + body))
+        self._add(key, Kept(header + body, *told))
 
     def _add(self, key: Key, kept: Kept) -> None:
         self.by_key.setdefault(key, deque()).append(kept)
@@ -97,13 +97,13 @@ class Waiting:
     def dump(self) -> list[list[Any]]:
         """Return what waits as a JSON-ready value."""
         return [
-            [key.stream.exporter.hex(), *key.stream[1:], key.id, base64.b64encode(kept.payload).decode(), *kept[1:]]
+            [*key.stream.saved, key.id, base64.b64encode(kept.payload).decode(), *kept[1:]]
             for key, waiting in self.by_key.items()
             for kept in waiting
         ]
 
     def load(self, rows: list[list[Any]]) -> None:
         """Keep what `dump` gave."""
-        for exporter, scope, version, domain, id_, payload, *rest in rows:
-            key = Key(Stream(bytes.fromhex(exporter), scope, version, domain), id_)
-            self._add(key, Kept(base64.b64decode(payload), *rest))
+        for row in rows:
+            id_, payload, *rest = row[4:]
+            self._add(Key(Stream.load(row[:4]), id_), Kept(base64.b64decode(payload), *rest))
