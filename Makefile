@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-DEBIAN := softflowd pmacct nfdump tshark prometheus docker-compose systemd
+DEBIAN := softflowd pmacct nfdump nfdump-sflow tshark prometheus docker-compose systemd
 
 .PHONY: setup demo test check bench fuzz lock docs programs clean
 

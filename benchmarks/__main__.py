@@ -19,6 +19,7 @@ def main() -> None:
     chosen = parser.parse_args()
     benches: dict[str, Callable[[], Iterator[dict[str, Any]]]] = {
         "decode": decode.run,
+        "decode_sflow": decode.run_sflow,
         "decode_interleaved": decode.run_interleaved,
         "decode_one_record": decode.run_one_record,
         "decode_variable": decode.run_variable,

@@ -22,7 +22,7 @@ _UNSETTLED = 3
 
 
 def rate(load: Load) -> float:
-    """Return flows a second, the median of some rounds after a warm-up; ValueError where flows are lost."""
+    """Return records a second, the median of some rounds after a warm-up; ValueError where some are lost."""
     state = State()
     decode(_block(load.announced), state, Limits())
     announced = state.dump()
@@ -32,10 +32,11 @@ def rate(load: Load) -> float:
         for _, known in state.templates:
             _ = known.layout  # compiled once in a template's life
         begun = time.process_time()
-        rows = decode(block, state, Limits()).flows.rows
+        decoded = decode(block, state, Limits())
         times.append(time.process_time() - begun)
+        rows = decoded.counter_samples if load.what == "counter samples" else decoded.flows.rows
         if rows != load.records:
-            raise ValueError(f"{load.name}: {rows} flows of {load.records}")
+            raise ValueError(f"{load.name}: {rows} {load.what} of {load.records}")
     return load.records / float(np.median(times[_UNSETTLED:]))
 
 
@@ -51,12 +52,12 @@ def compared(load: Load) -> Iterator[dict[str, Any]]:
     """Yield our result for a load, and then each peer's."""
     ours = rate(load)
     single = load.records == len(load.sent)
-    unit, scale = ("k datagrams/s", 1e3) if single else ("M flows/s", 1e6)
+    unit, scale = ("k datagrams/s", 1e3) if single else (f"M {load.what}/s", 1e6)
     yield {
         "bench": f"decode_{load.name}", "value": round(ours / scale, 2), "unit": unit,
         "records_per_datagram": round(load.records / len(load.sent), 1), "layouts": load.layouts,
     }  # fmt: skip
-    for peer in peers.PEERS:
+    for peer in peers.of(load):
         name = f"decode_{load.name}_peer_{peer}"
         found = peers.measure(peer, load)
         if isinstance(found, str):
@@ -70,9 +71,16 @@ def compared(load: Load) -> Iterator[dict[str, Any]]:
 
 
 def run() -> Iterator[dict[str, Any]]:
-    """Yield results for full datagrams of one layout, of each protocol."""
+    """Yield results for full datagrams of one layout, of each version of NetFlow and IPFIX."""
     keep_freed(KEPT_OCTETS)  # as the collector does
     for load in layouts.fixed():
+        yield from compared(load)
+
+
+def run_sflow() -> Iterator[dict[str, Any]]:
+    """Yield results for sFlow's flow samples and counter samples."""
+    keep_freed(KEPT_OCTETS)
+    for load in layouts.samples():
         yield from compared(load)
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from demo.encode import Exporter, IpfixExporter, NetFlow5Exporter, NetFlow9Exporter, Options, SFlowExporter
+from demo.encode_counters import Interfaces
 from demo.encode_ipfix import TEMPLATES as IPFIX_TEMPLATES
 from demo.encode_netflow9 import TEMPLATES as NETFLOW9_TEMPLATES
 from demo.encode_records import Field, Template, a_set, groups, is_v4, pack, port_or_icmp, specifiers, uptime
@@ -21,6 +22,7 @@ BOOT = NOW - 10**7
 FLOWS = 100_000
 EXPORTERS, LAYOUTS = 100, 20
 _SINGLE = 50_000
+_PORTS = 50
 _RECORDS = 24
 _PADDING = 210
 _VARIABLE = 0xFFFF
@@ -30,7 +32,7 @@ _APPLICATION, _USER, _INTERFACE = 96, 371, 82
 class Load(NamedTuple):
     """Datagrams, each with its exporter's IPv4 address on loopback: `announced` are templates and options.
 
-    `sent` hold `records` records, each of which is a flow. `layouts` are the distinct layouts among them.
+    `sent` hold `records` records, each of which is one of `what`. `layouts` are the distinct layouts among them.
     """
 
     name: str
@@ -38,22 +40,33 @@ class Load(NamedTuple):
     sent: list[tuple[str, bytes]]
     records: int
     layouts: int = 1
+    what: str = "flows"
 
 
 def fixed() -> Iterator[Load]:
-    """Yield one load for each protocol: one exporter of one layout, full datagrams."""
+    """Yield one load for each protocol of NetFlow: one exporter of one layout, full datagrams."""
     flows = v4_flows(FLOWS)
     options = Options(sampler_rates=(1,))
-    carried = packets(np.random.default_rng(7), flows, 20)
-    exporters: list[tuple[str, Exporter, Flows]] = [
-        ("netflow5", NetFlow5Exporter(BOOT), flows),
-        ("netflow9", NetFlow9Exporter(1, BOOT, options=options), flows),
-        ("ipfix", IpfixExporter(1, options=options, max_octets=2000), flows),
-        ("sflow", SFlowExporter("192.0.2.9", BOOT), carried),
+    exporters: list[tuple[str, Exporter]] = [
+        ("netflow5", NetFlow5Exporter(BOOT)),
+        ("netflow9", NetFlow9Exporter(1, BOOT, options=options)),
+        ("ipfix", IpfixExporter(1, options=options, max_octets=2000)),
     ]
-    for name, exporter, sampled in exporters:
-        announced, sent = exporter.announce(NOW), exporter.datagrams(sampled, NOW)
-        yield Load(name, _of(0, announced), _of(0, sent), sampled.rows)
+    for name, exporter in exporters:
+        announced, sent = exporter.announce(NOW), exporter.datagrams(flows, NOW)
+        yield Load(name, _of(0, announced), _of(0, sent), flows.rows)
+
+
+def samples() -> Iterator[Load]:
+    """Yield sFlow: samples of IPv4 and IPv6 packets, seven a datagram, and counter samples of interfaces."""
+    flows = traffic(np.random.default_rng(7), FLOWS, NOW - 60_000, NOW)
+    carried = packets(np.random.default_rng(7), flows, 20)
+    yield Load("sflow", [], _of(0, SFlowExporter("192.0.2.9", BOOT).datagrams(carried, NOW)), carried.rows)
+    interfaces = Interfaces(range(1, _PORTS + 1), 10**10)
+    interfaces.count(flows)
+    told = [one for number in range(1, _SINGLE // _PORTS + 1) for one in interfaces.samples(number)]
+    sent = SFlowExporter("192.0.2.9", BOOT).counters(told, NOW)
+    yield Load("sflow_counters", [], _of(0, sent), len(told), what="counter samples")
 
 
 def one_record() -> Load:

@@ -1,7 +1,8 @@
-"""What other programs take for the same datagrams: the packages `netflow` and `netflume`, and nfcapd.
+"""What other programs take for the same datagrams: the packages `netflow` and `netflume`, nfcapd and sfcapd, tshark.
 
 The packages run in a child process with a time limit, for some datagrams make them raise or never return. They decode
-only, as we do here; nfcapd's figure holds more, for it reads UDP and writes its file.
+only, as we do here; the figures of nfcapd and sfcapd hold more, for they read UDP and write a file, and tshark's too,
+which reads a capture and takes every field apart.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ from pathlib import Path
 
 import netflow
 import netflume
+from scapy.layers.inet import IP, UDP
+from scapy.layers.l2 import Ether
+from scapy.utils import wrpcap
 
 from benchmarks.layouts import Load
 
@@ -33,6 +37,7 @@ _BURST = 32
 """Datagrams sent at a time: about a third of the default receive buffer, so that nfcapd loses nothing."""
 _PATIENCE = 30.0
 _ROUNDS = 3
+_SFLOW, _ETHERNET = 6343, 1
 
 
 def measure(peer: str, load: Load) -> Found | str:
@@ -41,8 +46,10 @@ def measure(peer: str, load: Load) -> Found | str:
     `rate` is flows per second of one core, nfcapd's start and final write included; `decoded` is the part of the flows
     that it found. nfcapd stores uncompressed: `cpu_seconds` are for a million flows, `octets` is what one takes there.
     """
-    if peer == "nfcapd":
-        return _nfcapd(load)
+    if peer in ("nfcapd", "sfcapd"):
+        return _nfdump(peer, load)
+    if peer == "tshark":
+        return _tshark(load)
     few = load._replace(
         sent=load.sent[:_DATAGRAMS], records=load.records * min(_DATAGRAMS, len(load.sent)) // len(load.sent)
     )
@@ -104,23 +111,41 @@ def _netflume() -> Callable[[str, bytes], int]:
     return lambda exporter, datagram: len(decoder.flows(datagram, exporter))
 
 
-def _nfcapd(load: Load) -> Found | str:
-    """Send a load to nfcapd over loopback; the best of some rounds, for the first often takes half as much again."""
-    if not shutil.which("nfcapd") or not shutil.which("nfdump"):
-        return "nfdump is not installed"
-    if load.name == "sflow":
-        return "it reads no sFlow"
-    found = [_round(load) for _ in range(_ROUNDS)]
+def _tshark(load: Load) -> Found | str:
+    """Have tshark dissect the first datagrams of a load; what it takes for one is left out."""
+    if not shutil.which("tshark"):
+        return "tshark is not installed"
+    few = load.sent[:_DATAGRAMS]
+    with tempfile.TemporaryDirectory() as folder:
+        seconds = []
+        for name, datagrams in (("one.pcap", few[:1]), ("load.pcap", few)):
+            path = Path(folder) / name
+            frames = [Ether() / IP(src=sender) / UDP(sport=_SFLOW, dport=_SFLOW) / sent for sender, sent in datagrams]
+            wrpcap(str(path), frames, linktype=_ETHERNET)
+            before = _children_seconds()
+            subprocess.run(["tshark", "-r", str(path), "-Y", "sflow", "-T", "fields", "-e", "sflow_245.numsamples"],
+                           capture_output=True, check=True)  # fmt: skip
+            seconds.append(_children_seconds() - before)
+    records = load.records * len(few) / len(load.sent)
+    return {"rate": records / (seconds[1] - seconds[0]), "decoded": 1.0}
+
+
+def _nfdump(program: str, load: Load) -> Found | str:
+    """Send a load to nfcapd or sfcapd over loopback; the best of some rounds, for the first often takes half as much
+    again."""
+    if not shutil.which(program) or not shutil.which("nfdump"):
+        return f"{program} is not installed"
+    found = [_round(program, load) for _ in range(_ROUNDS)]
     rounds = [one for one in found if not isinstance(one, str)]
     return max(rounds, key=lambda one: one["rate"]) if rounds else found[0]
 
 
-def _round(load: Load) -> Found | str:
+def _round(program: str, load: Load) -> Found | str:
     with tempfile.TemporaryDirectory() as folder:
         before = _children_seconds()
-        _feed([*load.announced, *load.sent], folder)
+        _feed(program, [*load.announced, *load.sent], folder)
         seconds = _children_seconds() - before
-        files = list(Path(folder).glob("nfcapd.[0-9]*"))
+        files = list(Path(folder).glob("??capd.[0-9]*"))
         stored = sum(_stored(file) for file in files)
         octets = sum(file.stat().st_size for file in files)
     if not stored:
@@ -131,15 +156,15 @@ def _round(load: Load) -> Found | str:
     }  # fmt: skip
 
 
-def _feed(datagrams: Sequence[tuple[str, bytes]], folder: str) -> None:
-    """Run nfcapd, writing to `folder`, until it has read all datagrams and written its file."""
+def _feed(program: str, datagrams: Sequence[tuple[str, bytes]], folder: str) -> None:
+    """Run nfcapd or sfcapd, writing to `folder`, until it has read all datagrams and written its file."""
     with ExitStack() as stack:
         senders: dict[str, socket.socket] = {}
         for address in dict.fromkeys(exporter for exporter, _ in datagrams):
             senders[address] = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
             senders[address].bind((address, 0))
         port = _free_port()
-        command = ["nfcapd", "-w", folder, "-b", "127.0.0.1", "-p", str(port), "-t", "3600", "-C", "none"]
+        command = [program, "-w", folder, "-b", "127.0.0.1", "-p", str(port), "-t", "3600", "-C", "none"]
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
             try:
                 _await_queue(port)
@@ -163,7 +188,7 @@ def _await_queue(port: int) -> None:
     deadline = time.monotonic() + _PATIENCE
     while not entry.search(Path("/proc/net/udp").read_text()):
         if time.monotonic() > deadline:
-            raise RuntimeError(f"nfcapd does not read UDP port {port}")
+            raise RuntimeError(f"nobody reads UDP port {port}")
         time.sleep(0.001)
 
 
@@ -180,4 +205,8 @@ def _stored(file: Path) -> int:
     return int(found[1]) if found else 0
 
 
-PEERS = ("nfcapd", "netflow", "netflume")
+def of(load: Load) -> tuple[str, ...]:
+    """Return the peers that can read a load."""
+    if load.what != "flows":
+        return ("tshark",)
+    return ("sfcapd", "tshark") if load.name == "sflow" else ("nfcapd", "netflow", "netflume")

@@ -22,7 +22,8 @@ from cli.main import app
 from collector.metrics import Metrics
 from decoders.faults import Fault
 from retention.policy import ClassName, Days, Policy
-from schema.columns import FLOW_COLUMNS
+from schema.columns import FLOW_COLUMNS, Column
+from schema.tables import STORED_TABLES
 from settings.config import Config, Endpoint, Name, Prefix, Size
 from settings.errors import FINDING, UNREACHABLE, USAGE
 from settings.source import Section
@@ -50,7 +51,7 @@ _WORDS = (
 def pages() -> dict[str, str]:
     """Return each generated file's text by its path."""
     return {
-        "docs/columns.md": _page("Stored columns", "schema/columns.py", _columns()),
+        "docs/columns.md": _page("Stored columns", "schema/columns.py and schema/tables.py", _columns()),
         "docs/faults.md": _page("Faults", "decoders/faults.py", _faults()),
         "docs/metrics.md": _page("Metrics", "collector/metrics.py", _metrics()),
         "docs/configuration.md": _page("Configuration", "settings/config.py and retention/policy.py", _configuration()),
@@ -84,7 +85,17 @@ def _users(text: str) -> str:
 def _columns() -> Iterator[str]:
     yield "The names in `flowkeep decode`, `flowkeep flows --json` and the table `flows`. What an export lacks is zero."
     yield ""
-    rows = ((_code(c.name), c.doc, _code(c.clickhouse), c.unit, c.category) for c in FLOW_COLUMNS)
+    yield from _columns_of(FLOW_COLUMNS)
+    yield ""
+    yield "What is no traffic has tables of its own, laid out like `flows`; the policy keeps them by category."
+    yield "What an agent does not tell is NULL where the type has it, and zero or empty elsewhere."
+    for table in STORED_TABLES:
+        yield from ("", f"## {table.name}", "", f"{table.doc}. Retention category `{table.category}`.", "")
+        yield from _columns_of(table.columns)
+
+
+def _columns_of(columns: Iterable[Column]) -> Iterator[str]:
+    rows = ((_code(c.name), c.doc, _code(c.clickhouse), c.unit, c.category) for c in columns)
     yield from _table(("column", "meaning", "ClickHouse type", "unit", "category"), rows)
 
 

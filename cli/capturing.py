@@ -25,6 +25,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from cli.counters_output import Kept, Put, opened_rows
 from cli.decode_totals import Totals
 from cli.flow_output import Format, opened
 from cli.gathering import MOST, gathered
@@ -67,14 +68,25 @@ def decode_files(
     templates: Annotated[
         bool, typer.Option("--templates", help="Print what each exporter sends, by field; with --format jsonl as JSON.")
     ] = False,
+    counters: Annotated[
+        bool, typer.Option("--counters", help="Put out sFlow counters as JSON lines, instead of flows.")
+    ] = False,
+    discards: Annotated[
+        bool, typer.Option("--discards", help="Put out discarded packets (sFlow) as JSON lines, instead of flows.")
+    ] = False,
     explain: Annotated[
         int | None, typer.Option(help="Print this datagram, counted from 1, octet by octet.", show_default=False)
     ] = None,
     exporter: Annotated[str, typer.Option(help="Exporter of files that are raw datagrams.")] = "::",
 ) -> None:
     """Decode captures or raw datagrams, in the order given, with one shared state."""
-    if sum((stats, templates, explain is not None)) > 1:
-        raise ConfigError("--stats, --templates and --explain are three different answers: ask for one at a time")
+    if sum((stats, templates, explain is not None, counters, discards)) > 1:
+        raise ConfigError(
+            "--stats, --templates, --explain, --counters and --discards are different answers: ask for one at a time"
+        )
+    kept = Kept.COUNTERS if counters else Kept.DISCARDS if discards else None
+    if kept and format not in (None, Format.JSONL):
+        raise ConfigError(f"--{kept} come as JSON lines only: leave --format {format} out")
     if templates or explain is not None:
         from cli.explaining import explain_datagram, show_templates  # the names of all elements take a while to read
     if explain is not None:
@@ -86,11 +98,11 @@ def decode_files(
         blocks = _blocks(files, octets_of(exporter), left_out, advance)
         first = list(islice(blocks, 1))  # before a file is made: what cannot be read makes none
         try:
-            with nullcontext() if quiet else opened(format or Format.JSONL, output, files) as flows_out:
+            with nullcontext() if quiet else _opened(kept, format, output, files) as put:
                 for decoded in _decoded(chain(first, blocks), state, totals):
                     totals.add(decoded)
-                    if flows_out:
-                        flows_out.write(_in_order(decoded))
+                    if put:
+                        put(decoded)
         except BrokenPipeError:  # the reader has gone; Python would flush once more at its end, and complain
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(_READER_GONE) from None
@@ -99,6 +111,17 @@ def decode_files(
         print_json(totals.shown())
     if templates:
         show_templates(state, as_json=format is Format.JSONL)
+
+
+@contextmanager
+def _opened(kept: Kept | None, format: Format | None, output: Path | None, files: list[Path]) -> Iterator[Put]:
+    """Give what puts out the flows of a block, or what of it is to be `kept` instead."""
+    if kept:
+        with opened_rows(kept, output, files) as put:
+            yield put
+        return
+    with opened(format or Format.JSONL, output, files) as flows_out:
+        yield lambda decoded: flows_out.write(_in_order(decoded))
 
 
 def _decoded(blocks: Iterable[Datagrams], state: State, totals: Totals) -> Iterator[Decoded]:

@@ -17,6 +17,10 @@ class Totals:
         self._counts: Counter[str] = Counter()
         self._faults: Counter[str] = Counter()
         self._octets: Counter[str] = Counter()
+        self._discards = 0
+        self._counter_rows: Counter[str] = Counter()
+        self._passed_over: Counter[tuple[str, int, int]] = Counter()
+        self._agent_drops: Counter[bytes] = Counter()
         self._received = 0
         self._sequence: dict[tuple[bytes, int, int], SequenceNews] = {}
 
@@ -37,13 +41,20 @@ class Totals:
         )
         self._faults.update({fault.value: count for fault, count in decoded.faults.items()})
         self._octets.update({kind.value: count for kind, count in decoded.octets.items()})
+        self._discards += decoded.discards.rows
+        self._counter_rows.update({table: rows.rows for table, rows in decoded.counters.items()})
+        self._passed_over.update(decoded.passed_over)
+        self._agent_drops.update(decoded.agent_drops)
         for news in decoded.sequence:
             key = (news.exporter, news.version, news.domain)
             known = self._sequence.get(key)
             self._sequence[key] = _joined(known, news) if known else news
 
     def shown(self) -> dict[str, Any]:
-        """Return all counts, ready for JSON; those of octets and of faults by kind, of numbering by stream."""
+        """Return all counts, ready for JSON; those of octets and of faults by kind, of numbering by stream.
+
+        Rows of counters are told by table, what was passed over by structure, what agents dropped by their senders.
+        """
         return {
             **self._counts,
             "octets": {"received": self._received, **{kind.value: self._octets[kind.value] for kind in Octets}},
@@ -51,6 +62,13 @@ class Totals:
                 {**news._asdict(), "exporter": address_text(news.exporter)} for news in self._sequence.values()
             ],
             "faults": dict(sorted(self._faults.items())),
+            "discards": self._discards,
+            "counter_rows": dict(sorted(self._counter_rows.items())),
+            "passed_over": {
+                f"{kind} {enterprise}:{format_}": count
+                for (kind, enterprise, format_), count in sorted(self._passed_over.items())
+            },
+            "agent_drops": {address_text(sender): count for sender, count in sorted(self._agent_drops.items())},
         }
 
 

@@ -14,8 +14,8 @@ from cli.tables import print_table
 from retention.apply import Purged, apply
 from retention.plan import Plan, make_plan
 from retention.show import ClassState, show
+from retention.stored import stored
 from settings.errors import FINDING
-from storage.observe import partitions
 
 app = typer.Typer(help="How long flows are kept, and the purge.", no_args_is_help=True)
 
@@ -35,7 +35,10 @@ def show_policy(config: ConfigOption = None, as_json: JsonOption = False) -> Non
 
 
 def _print_states(states: list[ClassState]) -> None:
-    titles = ("class", "keep for", "TTL wanted", "TTL in database", "review", "oldest row", "rows", "octets", "agrees")
+    titles = (
+        "class", "tables", "keep for", "TTL wanted", "TTL in database", "review", "oldest row", "rows", "octets",
+        "agrees",
+    )  # fmt: skip
     rows = []
     for state in states:
         days = [
@@ -43,7 +46,8 @@ def _print_states(states: list[ClassState]) -> None:
         ]
         oldest = f"{state.oldest:%Y-%m-%d %H:%M:%S}Z" if state.oldest else "-"
         agrees = "yes" if state.agrees else "NO"
-        rows.append((state.name, *days, state.review or "-", oldest, state.rows, state.bytes, agrees))
+        tables = ", ".join(state.tables)
+        rows.append((state.name, tables, *days, state.review or "-", oldest, state.rows, state.bytes, agrees))
     print_table(titles, rows)
 
 
@@ -56,7 +60,7 @@ def purge(
     """Drop what the policy no longer keeps; exit 1 where there is data that the policy does not explain."""
     policy, _ = read(configuration(config))
     with client(config, "retention") as database:
-        plan = make_plan(partitions(database), policy, datetime.now(UTC))
+        plan = make_plan(stored(database), policy, datetime.now(UTC))
         done = [] if dry_run else apply(plan, policy, database, lambda: datetime.now(UTC))
     if as_json:
         print_json(_as_json(plan, done, dry_run))
@@ -70,8 +74,8 @@ def _as_json(plan: Plan, done: list[Purged], dry_run: bool) -> dict[str, Any]:
     return {
         "dry_run": dry_run,
         "due": [
-            {"class": step.partition.retention_class, "day": step.partition.day, "rows": step.partition.rows,
-             "bytes": step.partition.bytes, "reason": step.reason}
+            {"table": step.partition.table, "class": step.partition.retention_class, "day": step.partition.day,
+             "rows": step.partition.rows, "bytes": step.partition.bytes, "reason": step.reason}
             for step in plan.steps
         ],
         "purged_partitions": len(done),
@@ -84,7 +88,7 @@ def _as_json(plan: Plan, done: list[Purged], dry_run: bool) -> dict[str, Any]:
 def _print_plan(plan: Plan, done: list[Purged], dry_run: bool) -> None:
     for step in plan.steps:
         verb = "would drop" if dry_run else "dropped"
-        print(f"{verb} {step.partition.rows:,} rows: {step.reason}")
+        print(f"{verb} {step.partition.rows:,} rows of {step.partition.table}: {step.reason}")
     if not plan.steps:
         print("nothing is due")
     elif not dry_run:

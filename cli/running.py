@@ -23,6 +23,7 @@ The collector is still running. In another terminal:
 
   export FLOWKEEP_CONFIG={config} PATH={bin}:$PATH
   flowkeep top -s tenant/bytes --last 1h
+  flowkeep interfaces access1
   flowkeep flows 'src ip {moved} and dst port 22'
   flowkeep sql 'SELECT flow_type, count() FROM flows GROUP BY 1'
   flowkeep retention show
@@ -62,6 +63,7 @@ def check(config: ConfigOption = None) -> None:
     policy, allocations = read(loaded)
     print(
         f"good: {len(allocations)} allocations, {len(policy.classes)} retention classes, "
+        f"categories kept: {' and '.join(policy.named) or 'none'}, "
         f"{len(loaded.exporters)} allowed exporters, {len(loaded.listen) + len(loaded.listen_tcp)} listeners"
     )
 

@@ -13,7 +13,7 @@ from storage.client import connect
 from storage.ddl import wanted
 from storage.upgrade import upgrade
 from tenants.allocations import Allocations, load_allocations
-from tenants.attribute import Attributor
+from tenants.attribution import Attribution
 
 
 class FileSources:
@@ -27,17 +27,17 @@ class FileSources:
         """Return the allocations' and the policy's file."""
         return [self._config.tenants, self._config.retention]
 
-    def load(self) -> tuple[Attributor, int]:
+    def load(self) -> tuple[Attribution, int]:
         """Read both files and check them against each other."""
         policy, allocations = read(self._config)
-        attributor = Attributor(allocations, policy)
+        attribution = Attribution(allocations, policy)
         self._policy = policy
-        return attributor, len(allocations)
+        return attribution, len(allocations)
 
     def enforce(self) -> None:
         """Bring the tables to this version's schema, and the TTL to the policy."""
         if self._policy is not None:
-            schema = wanted(self._policy.ttl_days())
+            schema = wanted(self._policy.ttl_days(), self._policy.category_days())
             if isinstance(self._config.storage, Embedded):  # whose own logs end with its process
                 schema = with_audit(schema)
             with connect(self._config.storage, self._config.data_dir, "admin") as admin:

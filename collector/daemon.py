@@ -22,11 +22,13 @@ from collector.endpoint import Answer, Endpoint
 from collector.heap import KEPT_OCTETS, keep_freed
 from collector.journal import Journal
 from collector.listeners import Listeners, bind
+from collector.measurements import Attribution
 from collector.metrics import Metrics
-from collector.pipeline import Attribution, Pipeline
+from collector.pipeline import Pipeline
 from collector.purge_watch import PurgeWatch
 from collector.receiver_process import ReceiverProcess
 from collector.seldom import Seldom
+from schema.tables import Category
 from settings.config import Config, Embedded
 from settings.errors import RefusalError, UnreachableError, UserError
 from storage.client import Client, connect
@@ -89,6 +91,7 @@ class Daemon:
         keep_freed(KEPT_OCTETS)
         descriptor = lock.take(self._config.data_dir)
         self._attribution = self._load()
+        self._say_unkept()
         listeners = bind(self._config)
         endpoint = None
         try:
@@ -268,6 +271,12 @@ class Daemon:
             self.metrics.reloads.labels("done").inc()
             self.metrics.reload_failed.set(0)
             log.info("tenants and policy are reloaded")
+            self._say_unkept()
+
+    def _say_unkept(self) -> None:
+        unkept = [category.value for category in Category if category not in self._attribution.kept]
+        if unkept:
+            log.info("%s are not stored: %s names no such category", " and ".join(unkept), self._config.retention)
 
     def _changed(self) -> bool:
         return self._stamps() != self._seen

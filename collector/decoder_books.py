@@ -6,19 +6,22 @@ Exporters go by the names of the configuration, never by what a packet says.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from collector.allow_list import NOT_LISTED, AllowList
 from collector.journal import Block
+from collector.measurements import Measurements
 from collector.metrics import Metrics
 from decoders import Decoded, SequenceNews, State
 from schema.batch import Flows
 from schema.columns import FLOW_TYPES, SAMPLING_SOURCES
 from settings.config import Config
 
+REFUSED, NO_CATEGORY = "refused_by_clickhouse", "no_category"
+"""Why what was decoded is not stored."""
 _KNOWN_SENDERS = 65536
 _SHARED_STREAMS = 65536
 
@@ -77,12 +80,29 @@ class DecoderBooks:
         if stored:
             metrics.records_stored.inc(flows.rows)
         elif flows.rows:
-            metrics.records_dropped.labels("refused_by_clickhouse").inc(flows.rows)
+            metrics.records_dropped.labels(REFUSED).inc(flows.rows)
         metrics.sampling_unknown.inc(int(np.count_nonzero(flows.column("sampling_rate") == 0)))
         metrics.templates_received.inc(decoded.templates)
         metrics.option_records.inc(decoded.option_records)
         metrics.counter_samples.inc(decoded.counter_samples)
+        for (of, _, _), count in decoded.passed_over.items():
+            metrics.passed_over.labels(of).inc(count)
+        for sender, count in decoded.agent_drops.items():
+            metrics.agent_drops.labels(self.exporter(sender)).inc(count)
         self.book_sequence(decoded.sequence)
+
+    def book_rows(self, measured: Measurements, stored: Mapping[str, bool]) -> None:
+        """Count what a block held beside flows; `stored` says by table whether ClickHouse took its rows."""
+        metrics = self._metrics
+        for table, count in measured.unkept.items():
+            metrics.rows_decoded.labels(table).inc(count)
+            metrics.rows_dropped.labels(table, NO_CATEGORY).inc(count)
+        for table, rows in measured.kept.items():
+            metrics.rows_decoded.labels(table).inc(rows.rows)
+            if stored[table]:
+                metrics.rows_stored.labels(table).inc(rows.rows)
+            else:
+                metrics.rows_dropped.labels(table, REFUSED).inc(rows.rows)
 
     def book_sequence(self, news: Sequence[SequenceNews]) -> None:
         """Count what the exporters' numbering told."""

@@ -20,10 +20,11 @@ def senders_of(config: Config) -> Senders:
 
 
 def limits_of(config: Config) -> Limits:
-    """Return the bounds on what the decoders keep for exporters."""
+    """Return the bounds on what the decoders keep for exporters, and which addresses they take."""
     kept = config.decoding
     return Limits(
         template_lifetime=kept.template_lifetime_seconds * 1000,
         waiting_time=kept.wait_for_template_seconds * 1000,
         waiting_octets=kept.wait_for_template_size,
+        inner=kept.addresses == "inner",
     )

@@ -6,6 +6,7 @@ packet.
 
 from __future__ import annotations
 
+import collections
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,7 @@ import prometheus_client
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from decoders.faults import Fault
+from schema.tables import DISCARDS
 
 prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]  # a series beside every counter, which nobody asks for
 _SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -25,6 +27,7 @@ class Metrics:
         self.registry = CollectorRegistry()
         self._lag = 0.0
         self._count_flows()
+        self._count_rows()
         self._count_numbering()
         self._watch_storage()
         self._watch_ourselves()
@@ -70,6 +73,24 @@ class Metrics:
         )
         self.waiting_sets = self._gauge("waiting_sets", "Data sets that wait for their template.")
         self.waiting_octets = self._gauge("waiting_octets", "Octets of the data sets that wait for their template.")
+
+    def _count_rows(self) -> None:
+        self.rows_decoded = self._counter(
+            "rows_decoded_total", "Rows decoded for tables other than flows: counters, discarded packets.", "table"
+        )
+        self.rows_stored = self._counter("rows_stored_total", "Those rows that ClickHouse acknowledged.", "table")
+        self.rows_dropped = self._counter(
+            "rows_dropped_total",
+            "Those rows that are not stored: the policy names no such category, or ClickHouse refused them.",
+            "table",
+            "reason",
+        )
+        self.passed_over = self._counter(
+            "sflow_records_passed_over_total", "sFlow records, and samples, of structures that are not stored.", "kind"
+        )
+        self.agent_drops = self._counter(
+            "sflow_agent_drops_total", "Packets that sFlow agents failed to sample for want of resources.", "exporter"
+        )
 
     def _count_numbering(self) -> None:
         self.sequence_lost = self._counter(
@@ -148,6 +169,7 @@ class Metrics:
         """Return the account of every datagram and every flow since `flowkeep run` began.
 
         `received` = `datagrams_decoded` + faults of the unit datagram + `waiting`; `decoded` = `stored` + `dropped`.
+        These are flows. Of other tables, `decoded_rows` = `stored_rows` + `dropped_rows`; `discards` are among them.
         """
         rejected = _by_label(self.datagrams_rejected)
         return {
@@ -160,6 +182,7 @@ class Metrics:
             "flow_types": _by_label(self.records_decoded),
             "stored": _value(self.records_stored),
             "dropped": _by_label(self.records_dropped),
+            **self._rows(),
             "faults": rejected | _by_label(self.faults),
             "kernel_drops": sum(_by_label(self.socket_drops).values()),
             "journal_bytes": _value(self.journal_octets),
@@ -171,6 +194,21 @@ class Metrics:
                 "refused": sum(_by_label(self.tcp_refused).values()),
                 "closed": sum(_by_label(self.tcp_closed).values()),
             },
+        }
+
+    def _rows(self) -> dict[str, Any]:
+        """Return what became of counters and discarded packets, and what their agents said of themselves."""
+        decoded, dropped = _by_label(self.rows_decoded), collections.Counter[str]()
+        for labels, count in _samples(self.rows_dropped):
+            dropped[labels["reason"]] += count
+        return {
+            "counter_samples": _value(self.counter_samples),
+            "discards": decoded.get(DISCARDS.name, 0),
+            "decoded_rows": decoded,
+            "stored_rows": _by_label(self.rows_stored),
+            "dropped_rows": dict(dropped),
+            "passed_over": _by_label(self.passed_over),
+            "agent_drops": _by_label(self.agent_drops),
         }
 
     def _sequence(self) -> dict[str, dict[str, Any]]:

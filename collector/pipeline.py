@@ -1,6 +1,7 @@
 """From journal to ClickHouse: one block after another is decoded, attributed and stored.
 
-Books are kept at each step: a datagram is decoded or ends in a fault, a flow is stored or dropped for a reason.
+Books are kept at each step: a datagram is decoded or ends in a fault, a flow is stored or dropped for a reason. So are
+counters and discarded packets, which go to tables of their own after the flows.
 """
 
 from __future__ import annotations
@@ -8,35 +9,33 @@ from __future__ import annotations
 import logging
 import random
 import time
+from collections import defaultdict
 from collections.abc import Callable
-from typing import Protocol
+from functools import partial
 
 from collector.clock import Clock
 from collector.decoder_books import DecoderBooks
 from collector.decoding import limits_of
 from collector.journal import Block, Journal
+from collector.measurements import Attribution, measure
 from collector.metrics import Metrics
 from collector.position import JournalError
 from collector.seldom import Seldom
 from decoders import Decoded, State, decode
-from schema.batch import Flows
+from schema.batch import Flows, Rows
 from settings.config import Config
 from settings.errors import UserError
-from storage.client import is_retryable
+from storage.client import DatabaseRefusalError, is_retryable
+from storage.ddl import FLOWS
 from storage.writer import Writer
+from tenants.adaptors import Adaptors
 
 log = logging.getLogger("flowkeep")
 _LONGEST_PAUSE = 10.0
+_PATIENCE = 60.0
+"""Seconds for which a table other than flows may be refused; after that its rows are given up, not the flows'."""
 _SAVED_EVERY = 60.0
 """Seconds after which the decoders' state is saved even if it is only further on."""
-
-
-class Attribution(Protocol):
-    """Says whose flows they are; `tenants.attribute.Attributor` is one."""
-
-    def attribute(self, flows: Flows) -> Flows:
-        """Return the flows with tenants, direction and retention class."""
-        ...
 
 
 class Pipeline:
@@ -66,8 +65,11 @@ class Pipeline:
         self._saved_revision, self._saved_at = self._state.revision, time.monotonic()
         self._is_saved = True
         self._books = DecoderBooks(config, metrics)
+        self._adaptors = Adaptors()
         self._given_up = False
-        self._say_waiting, self._say_refused = Seldom(), Seldom()
+        self._refused_since: dict[str, float] = {}
+        self._say_waiting = Seldom()
+        self._say_refused: defaultdict[str, Seldom] = defaultdict(Seldom)
 
     def step(self, flush: bool) -> bool:
         """Store the next block, if one is ready or `flush` wants what there is; False where there was none.
@@ -82,8 +84,10 @@ class Pipeline:
         decoded = decode(block.datagrams, self._state, self._limits)
         if decoded.broken_sessions:
             self._close_sessions(decoded.broken_sessions)
-        flows = self._attribution().attribute(decoded.flows)
-        stored = self._persist(lambda: self._insert(block, decoded, flows))
+        attribution = self._attribution()
+        flows = attribution.attribute(decoded.flows)
+        measured = measure(decoded, attribution, self._adaptors)
+        stored = self._store(block, decoded, flows, measured.kept)
         state = self._state.dump() if self._must_save() else None
         if stored is None or not self._persist(lambda: self._journal.commit(block, state)):
             self._given_up = True
@@ -91,7 +95,8 @@ class Pipeline:
         self._is_saved = False
         if state is not None:
             self._note_saved()
-        self._books.book(block, decoded, flows, stored)
+        self._books.book(block, decoded, flows, stored[FLOWS])
+        self._books.book_rows(measured, stored)
         self._books.book_state(self._state, self._clock.now_ms())
         return True
 
@@ -114,6 +119,21 @@ class Pipeline:
         age = self._clock.now_ms() - since  # negative when the clock was put back: that may last for hours
         return not 0 <= age < self._config.blocks.max_age_seconds * 1000
 
+    def _store(self, block: Block, decoded: Decoded, flows: Flows, others: dict[str, Rows]) -> dict[str, bool] | None:
+        """Store the flows, then the other tables' rows; return by table whether ClickHouse took it.
+
+        None where we are to stop: the block is cut again at the next start, and its token tells what is in already.
+        """
+        inserts: dict[str, Callable[[], None]] = {FLOWS: lambda: self._insert(block, decoded, flows)}
+        inserts |= {table: partial(self._insert_rows, block, table, rows) for table, rows in others.items()}
+        taken: dict[str, bool] = {}
+        for table, insert in inserts.items():
+            done = self._persist(insert, table)
+            if done is None:
+                return None
+            taken[table] = done
+        return taken
+
     def _insert(self, block: Block, decoded: Decoded, flows: Flows) -> None:
         self._journal.intend(block)
         writer = self._writer()
@@ -121,32 +141,53 @@ class Pipeline:
             writer.write(flows, self._journal.token(block))
             writer.write_names(decoded.names)
 
-    def _persist(self, action: Callable[[], None]) -> bool | None:
-        """Try until it is done: True; False when ClickHouse will never take these rows, None when we are to stop."""
+    def _insert_rows(self, block: Block, table: str, rows: Rows) -> None:
+        with self._metrics.insert_seconds.time():
+            self._writer().write_rows(table, rows, self._journal.token(block))
+
+    def _persist(self, action: Callable[[], None], what: str = FLOWS) -> bool | None:
+        """Try until it is done: True; False when ClickHouse will never take these rows, None when we are to stop.
+
+        `what` is the table whose rows wait meanwhile. Flows wait for as long as it takes; behind another table that
+        ClickHouse answers for, and refuses, they have waited long enough after `_PATIENCE`.
+        """
         pause = 0.1
         while True:
             try:
                 action()
             except UserError as error:
-                if not is_retryable(error) and not isinstance(error, JournalError):
-                    if self._say_refused():
-                        log.error("flows are dropped, ClickHouse refuses them: %s", error)
+                hopeless = not is_retryable(error) and not isinstance(error, JournalError)
+                if hopeless or self._is_worn_out(what, error):
+                    if self._say_refused[what]():
+                        log.error("%s are dropped, ClickHouse refuses them: %s", _named(what), error)
                     return False
                 if self._stopping():
                     return None
                 self._metrics.insert_retries.inc()
                 if self._say_waiting():
-                    log.warning("flows are not stored for now, they wait in the journal: %s", error)
+                    log.warning("%s are not stored for now, they wait in the journal: %s", _named(what), error)
                 self._wait(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE)
             else:
+                self._refused_since.pop(what, None)
                 return True
+
+    def _is_worn_out(self, table: str, error: UserError) -> bool:
+        """Whether a table is refused for so long that its rows are given up, until some are taken again."""
+        if table == FLOWS or not isinstance(error, DatabaseRefusalError):
+            return False
+        now = time.monotonic()
+        return now - self._refused_since.setdefault(table, now) >= _PATIENCE
 
     def _wait(self, pause: float) -> None:
         until = time.monotonic() + pause * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
         while time.monotonic() < until and not self._stopping():
             self._meanwhile()
             time.sleep(0.05)
+
+
+def _named(table: str) -> str:
+    return table if table == FLOWS else f"rows of {table}"
 
 
 def _load_state(journal: Journal) -> State:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from decoders.faults import Fault
-from schema.batch import Array, Flows
+from schema.batch import Array, Flows, Rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +167,11 @@ class Decoded:
     decoded, in the units of `decoders.faults`. `datagrams` were received, of which `datagrams_bad` ended in a fault of
     the unit datagram. `octets` add up to those received. `broken_sessions` are TCP sessions that broke the rules and
     are to be closed (RFC 7011 section 8.1). The rest are counts for `flowkeep decode --stats`.
+
+    `discards` are packets that sFlow agents discarded, with the columns of `schema.tables.DISCARDS` that decoders know;
+    `counters` are counter samples by the table that they go to (`schema.counters`). `passed_over` counts sFlow records
+    of structures that are not stored, by "flow" or "counter", enterprise and format. `agent_drops` are packets that
+    agents failed to sample, by their senders' addresses.
     """
 
     flows: Flows
@@ -181,6 +186,10 @@ class Decoded:
     sequence: list[SequenceNews] = field(default_factory=list)
     names: list[Name] = field(default_factory=list)
     broken_sessions: set[int] = field(default_factory=set)
+    discards: Flows = field(default_factory=lambda: Flows(0))
+    counters: dict[str, Rows] = field(default_factory=dict)
+    passed_over: Counter[tuple[str, int, int]] = field(default_factory=Counter)
+    agent_drops: Counter[bytes] = field(default_factory=Counter)
 
     @property
     def sequence_gaps(self) -> int:

@@ -25,6 +25,7 @@ from decoders.waiting import Kept
 from schema.batch import Flows
 
 _IPFIX = 10
+_OLD_SFLOW = (2, 4)
 _SWEEP = 1000
 
 
@@ -91,6 +92,9 @@ def _versions(block: Datagrams, state: State, ended: npt.NDArray[np.bool_], out:
     by_tcp = block.sessions >= TCP_SESSIONS
     if by_tcp.any():
         versions[by_tcp & (versions != _IPFIX)] = 0
+    old = np.zeros(block.count, np.bool_)
+    old[readable] = _is_old_sflow(block, at, block.lengths[readable])
+    old &= ~by_tcp
     broken = np.zeros(block.count, np.bool_)
     for row in np.flatnonzero(by_tcp & ~ended).tolist() if state.broken else ():
         broken[row] = (block.exporters[row].tobytes(), int(block.sessions[row])) in state.broken
@@ -98,8 +102,20 @@ def _versions(block: Datagrams, state: State, ended: npt.NDArray[np.bool_], out:
     for reason, which in (
         (Fault.SESSION_BROKEN, broken),
         (Fault.TOO_SHORT, ~readable & ~broken & ~ended),
-        (Fault.UNKNOWN_VERSION, readable & ~broken & (versions == 0)),
+        (Fault.OLD_SFLOW, old & ~broken),
+        (Fault.UNKNOWN_VERSION, readable & ~broken & ~old & (versions == 0)),
     ):
         out.faults[reason] += int(np.count_nonzero(which))
         out.octets[Octets.FAULTY] += int(block.lengths[which].sum())
     return versions
+
+
+def _is_old_sflow(block: Datagrams, at: npt.NDArray[np.int64], lengths: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Return which are sFlow version 2 or 4: a version of 32 bits, then the type of the agent's address, IPv4 or IPv6.
+
+    In NetFlow and IPFIX the version is the first 16 bits, which here are zero.
+    """
+    old = np.isin(u32(block.data, at), _OLD_SFLOW) & (lengths >= 8)
+    rows = np.flatnonzero(old)
+    old[rows] = np.isin(u32(block.data, at[rows] + 4), (1, 2))
+    return old

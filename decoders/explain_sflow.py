@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator, Iterator
 
 from decoders.explain_octets import Cursor, Line, octets
 from decoders.explain_sflow_records import address_text, explain_fields
-from decoders.explain_sflow_structures import SAMPLES, Structure, counter_structures, flow_structures
+from schema.sflow_structures import SAMPLES, Structure, counter_structures, flow_structures, key_of
 
 _COUNTERS = (2, 4)
 _INTERNAL = 0x3FFFFFFF
@@ -117,14 +117,14 @@ def _item(cursor: Cursor, end: int, depth: int, name: str, inside: _Inside) -> G
 
 
 def _named(tag: int, inside: _Inside) -> str:
-    enterprise, format_ = tag >> 12, tag & 0xFFF
-    if enterprise:
-        return f"enterprise {enterprise}, format {format_}"
+    enterprise, format_ = key = key_of(tag)
     if inside is _sample:
-        name = SAMPLES.get(format_)
+        name = SAMPLES.get(tag)
     else:
-        structure = (counter_structures() if inside is _counter_record else flow_structures()).get(format_)
+        structure = (counter_structures() if inside is _counter_record else flow_structures()).get(key)
         name = structure and structure.name
+    if enterprise:
+        return f"enterprise {enterprise}, format {format_}" + (f" ({name})" if name else "")
     return f"{format_} ({name})" if name else f"{format_}, which is not known"
 
 
@@ -144,11 +144,11 @@ def _sample(cursor: Cursor, stop: int, depth: int, tag: int) -> Iterator[Line]:
 
 
 def _flow_record(cursor: Cursor, stop: int, depth: int, tag: int) -> Iterator[Line]:
-    yield from explain_fields(cursor, stop, depth, flow_structures().get(tag, _NOTHING), counters=False)
+    yield from explain_fields(cursor, stop, depth, flow_structures().get(key_of(tag), _NOTHING), counters=False)
 
 
 def _counter_record(cursor: Cursor, stop: int, depth: int, tag: int) -> Iterator[Line]:
-    yield from explain_fields(cursor, stop, depth, counter_structures().get(tag, _NOTHING), counters=True)
+    yield from explain_fields(cursor, stop, depth, counter_structures().get(key_of(tag), _NOTHING), counters=True)
 
 
 _NOTHING = Structure("", ())

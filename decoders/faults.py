@@ -12,6 +12,7 @@ class Fault(StrEnum):
     JOURNAL_FULL = "journal_full"
     TOO_SHORT = "too_short"
     UNKNOWN_VERSION = "unknown_version"
+    OLD_SFLOW = "old_sflow"
     BAD_COUNT = "bad_count"
     BAD_LENGTH = "bad_length"
     TRAILING_OCTETS = "trailing_octets"
@@ -46,6 +47,7 @@ DOCS: dict[Fault, tuple[str, str]] = {
     Fault.JOURNAL_FULL: ("datagram", "the journal had reached its bound or its disk was full"),
     Fault.TOO_SHORT: ("datagram", "shorter than its protocol's header"),
     Fault.UNKNOWN_VERSION: ("datagram", "neither NetFlow v5 or v9, nor IPFIX, nor sFlow v5"),
+    Fault.OLD_SFLOW: ("datagram", "sFlow version 2 or 4, which is not decoded: set the agent to version 5"),
     Fault.BAD_COUNT: ("datagram", "a NetFlow v5 record count of 0, or of more records than the datagram holds"),
     Fault.BAD_LENGTH: ("datagram", "an IPFIX length below its header or past the datagram's end, or an sFlow address "
                        "of no known type"),
@@ -63,7 +65,8 @@ DOCS: dict[Fault, tuple[str, str]] = {
     Fault.SESSION_BROKEN: ("datagram", "an IPFIX message of a TCP session that broke the rules and is being closed"),
     Fault.RECORD_LENGTH: ("set", "a variable-length field that runs past the end of its set; the records before it "
                           "are kept"),
-    Fault.SAMPLE_LENGTH: ("sample", "an sFlow sample or record that runs past the end of what holds it"),
+    Fault.SAMPLE_LENGTH: ("sample", "an sFlow sample or record that runs past the end of what holds it, or that is "
+                          "too short for its structure"),
     Fault.SAMPLE_UNKNOWN: ("sample", "an sFlow sample of a type that is not decoded"),
-    Fault.SAMPLE_WITHOUT_PACKET: ("sample", "an sFlow flow sample without a packet header record"),
+    Fault.SAMPLE_WITHOUT_PACKET: ("sample", "an sFlow flow sample without a record of a packet"),
 }  # fmt: skip

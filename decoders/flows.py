@@ -158,7 +158,7 @@ def write(parts: list[Part], sink: Sink, limits: Limits) -> None:
     for context, first, of_context in by_context:
         _write_origin(context, of_context, sink, first)
     if parts:
-        sections.complete(parts, sink)
+        sections.complete(parts, sink, limits.inner)
         extras.settle_icmp(parts, sink, at)
         extras.name_exporters(parts, sink)
 

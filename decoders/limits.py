@@ -22,6 +22,8 @@ class Limits:
 
     A datagram of n octets is decoded by at most `layouts + n / octets_per_layout` templates, and tells at most
     `layouts + n / octets_per_name` names.
+
+    `inner` bounds nothing: it says that of a packet inside another the inner addresses are the flow's, not the outer.
     """
 
     fields: int = 1024
@@ -40,5 +42,6 @@ class Limits:
     waiting_time: int = 30 * _MINUTE
     lifetime_of_late: int = _MINUTE
     layouts: int = 12
-    octets_per_layout: int = 256
+    octets_per_layout: int = 512
     octets_per_name: int = 16
+    inner: bool = False

@@ -61,8 +61,7 @@ def find(block: Datagrams, messages: Messages, state: State, limits: Limits, now
     flows, told = _awaited(context, learned, out)
     out.option_records += sum(part.rows for part in (*told, *located.options))
     void = bool(restarted or learned.redefined)
-    for part in (*told, *(_told_since(context, bound, restarted, learned) if void else located.options)):
-        options.learn(part, limits, out)
+    options.learn([*told, *(_told_since(context, bound, restarted, learned) if void else located.options)], limits, out)
     return with_reverse([*flows, *located.flows], limits)
 
 

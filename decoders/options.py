@@ -5,8 +5,9 @@ Read as columns, like flows; only what is different is then looked at one by one
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +18,7 @@ from decoders.layout import Source, is_number
 from decoders.limits import Limits
 from decoders.reads import NO_CLOCKS, read, uint
 from decoders.sampling import By, rates_in_records
+from decoders.stream import Stream
 from decoders.texts import clean, raw
 from schema.batch import Array
 
@@ -36,16 +38,31 @@ _NAMES: tuple[tuple[Naming, tuple[_Element, ...], _Element, _Element | None], ..
 """What is named, by which elements it is known, and which hold its name and its description."""
 
 _ADDRESSED = 2**32
+_PLACE = itemgetter(0)
+_Rate = tuple[Stream, By, int, int, int]
+"""Whose rate, told by what, its id, the rate, and the options template that told it."""
 
 
-def learn(part: Part, limits: Limits, out: Decoded) -> None:
-    """Learn from the records of one options layout; `out.names` gets the names they tell."""
-    if not part.rows:
-        return
-    stream = np.repeat(part.context.streams.of_message[part.message], part.counts)
-    _learn_rates(part, stream, limits)
-    _learn_starts(part, stream, limits)
-    out.names += _names(part, stream, limits)
+def learn(parts: Sequence[Part], limits: Limits, out: Decoded) -> None:
+    """Learn from the records of options layouts; `out.names` gets the names they tell.
+
+    What is told last on the wire holds, whatever layout it is told by.
+    """
+    rates: list[tuple[int, _Rate]] = []
+    starts: list[tuple[int, Stream, int]] = []
+    names: list[tuple[int, Name]] = []
+    for part in parts:
+        if part.rows:
+            stream = np.repeat(part.context.streams.of_message[part.message], part.counts)
+            place = np.repeat(part.start, part.counts)
+            rates += _rates(part, stream, place)
+            starts += _starts(part, stream, place)
+            names += _names(part, stream, place, limits)
+    for _, rate in sorted(rates, key=_PLACE):
+        parts[0].context.state.samplers.learn(*rate, limits.samplers)
+    for _, whose, at in sorted(starts, key=_PLACE):
+        parts[0].context.state.learn_start(whose, at, limits)
+    out.names += [name for _, name in sorted(names, key=_PLACE)]
 
 
 def _first(part: Part, keys: tuple[tuple[int, int], ...]) -> Source | None:
@@ -54,7 +71,7 @@ def _first(part: Part, keys: tuple[tuple[int, int], ...]) -> Source | None:
     return next((named[key] for key in keys if key in named and is_number(named[key])), None)
 
 
-def _learn_rates(part: Part, stream: Array, limits: Limits) -> None:
+def _rates(part: Part, stream: Array, place: Array) -> Iterator[tuple[int, _Rate]]:
     layout = part.layout
     if not layout.rates:
         return
@@ -67,25 +84,25 @@ def _learn_rates(part: Part, stream: Array, limits: Limits) -> None:
             break
     good = np.flatnonzero((rates > 0) & (rates < _ADDRESSED))
     teller = np.repeat(part.tag, part.counts)
-    told = zip(*(column[good].tolist() for column in (stream, ids, teller, rates)), strict=True)
-    samplers, streams = part.context.state.samplers, part.context.streams.all
-    for (whose, id_, template), rate in {each[:3]: each[3] for each in told}.items():
-        samplers.learn(streams[whose], by, id_, rate, template, limits.samplers)
+    told = zip(*(column[good].tolist() for column in (stream, ids, teller, rates, place)), strict=True)
+    streams = part.context.streams.all
+    for (whose, id_, template), (rate, at) in {each[:3]: each[3:] for each in told}.items():
+        yield at, (streams[whose], by, id_, rate, template)
 
 
-def _learn_starts(part: Part, stream: Array, limits: Limits) -> None:
-    """Learn systemInitTimeMilliseconds, against which IPFIX's uptime stamps count."""
+def _starts(part: Part, stream: Array, place: Array) -> Iterator[tuple[int, Stream, int]]:
+    """Yield systemInitTimeMilliseconds, against which IPFIX's uptime stamps count."""
     source = _first(part, (START,))
     if not source:
         return
     began = uint(part.records.octets(source)).astype(np.uint64)
     good = np.flatnonzero((began > 0) & (began <= _LAST_EXPORT))
-    streams = part.context.streams.all
-    for whose, at in dict(zip(stream[good].tolist(), began[good].tolist(), strict=True)).items():
-        part.context.state.learn_start(streams[whose], at, limits)
+    told = zip(*(column[good].tolist() for column in (stream, place, began)), strict=True)
+    for whose, at, start in {each[0]: each for each in told}.values():
+        yield at, part.context.streams.all[whose], start
 
 
-def _names(part: Part, stream: Array, limits: Limits) -> Iterator[Name]:
+def _names(part: Part, stream: Array, place: Array, limits: Limits) -> Iterator[tuple[int, Name]]:
     """Yield the names that records tell, each once, and no more than their datagrams may tell."""
     named, context = part.layout.named, part.context
     datagram = context.messages.datagram[part.message]
@@ -100,12 +117,13 @@ def _names(part: Part, stream: Array, limits: Limits) -> Iterator[Name]:
             raw(part.records, source, limits.name_length).tolist() if source else [b""] * part.rows
             for source in sources
         )
-        told = dict(zip(zip(stream.tolist(), ids.tolist(), *columns, strict=True), received.tolist(), strict=True))
-        for (whose, id_, name, about), at in islice(told.items(), most):
+        when = zip(received.tolist(), place.tolist(), strict=True)
+        told = dict(zip(zip(stream.tolist(), ids.tolist(), *columns, strict=True), when, strict=True))
+        for (whose, id_, name, about), (at, where) in islice(told.items(), most):
             whom = context.streams.all[whose]
             if naming is Naming.APPLICATION or id_ < _ADDRESSED:
                 name, about = (clean(text, limits.name_length) for text in (name, about))
-                yield Name(whom.exporter, whom.domain, naming, id_, name, about, at)
+                yield where, Name(whom.exporter, whom.domain, naming, id_, name, about, at)
 
 
 def _ids(part: Part, naming: Naming, keys: tuple[tuple[int, int], ...]) -> Array | None:

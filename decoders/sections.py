@@ -16,6 +16,7 @@ from decoders.reads import absent, uint
 from decoders.records import leading
 from decoders.sink import Sink
 from schema.batch import Array
+from schema.columns import BY_NAME, Kind
 
 if TYPE_CHECKING:
     from decoders.flows import Part
@@ -25,8 +26,11 @@ _DEEPEST = 256
 """Octets of a section that are looked at."""
 
 
-def complete(parts: list[Part], sink: Sink) -> None:
-    """Fill what records leave open from their packet sections, all read at once; a sampled packet is one."""
+def complete(parts: list[Part], sink: Sink, inner: bool = False) -> None:
+    """Fill what records leave open from their packet sections, all read at once; a sampled packet is one.
+
+    Of a packet inside another the outer addresses and ports are filled in, or the `inner` ones.
+    """
     found: list[tuple[Array, Array, Array, Array]] = []
     first = 0
     for part in parts:
@@ -39,7 +43,7 @@ def complete(parts: list[Part], sink: Sink) -> None:
     width = max(octets.shape[1] for _, octets, _, _ in found)
     headers = np.concatenate([np.pad(octets, ((0, 0), (0, width - octets.shape[1]))) for _, octets, _, _ in found])
     rows, lengths, protocols = (np.concatenate([each[index] for each in found]) for index in (0, 2, 3))
-    read = parse(headers, lengths, protocols)
+    read = parse(headers, lengths, protocols, inner)
     for name, values in (*read.arrays.items(), ("packets", np.ones(len(rows), np.uint64))):
         _complete(sink, name, rows[read.ok], values[read.ok])
 
@@ -63,9 +67,11 @@ def _section(part: Part, protocol: int, source: Source) -> tuple[Array, Array, A
 
 def _complete(sink: Sink, name: str, rows: Array, values: Array) -> None:
     """Write values into those of `rows` that have none yet."""
-    if not absent(values).all():
+    if values.any():
         column = sink.slot(name, slice(0, sink.rows), partly=True)
-        gap = absent(column[rows])
+        held = column[rows]
+        lists = BY_NAME[name].kind in (Kind.LABELS, Kind.SEGMENTS)
+        gap = ~held.any(axis=1) if lists else absent(held)
         column[rows[gap]] = values[gap]
 
 

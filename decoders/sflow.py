@@ -1,210 +1,180 @@
-"""sFlow version 5 (sflow.org, "sFlow Version 5", July 2004, section 5): flow samples with raw packet headers.
+"""sFlow version 5 (sflow.org, "sFlow Version 5", July 2004, section 5): datagrams to flow samples to flows.
 
-Datagrams are walked in step to their samples, samples to their records, and all sampled headers are parsed together.
+Datagrams are walked in step to their samples, samples to their records; then all records of one structure are read
+together.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
+from decoders import sflow_counters, sflow_discards
 from decoders.block import Datagrams, Decoded, Octets
-from decoders.cursor import Form, Items, Positions, distinct, octets, u32, walk
+from decoders.cursor import Items, Positions
 from decoders.faults import Fault
 from decoders.limits import Limits
-from decoders.packet_header import parse_at
 from decoders.rates import DEFAULT, OVERRIDE, RECORD, Rates
-from decoders.sequence import Numbered
+from decoders.sflow_agents import VERSION as VERSION
+from decoders.sflow_agents import Agents, Numberings, follow
+from decoders.sflow_agents import agents as find_agents
+from decoders.sflow_records import OF_FLOWS, read
+from decoders.sflow_samples import COUNTERS, DISCARDED, EXPANDED_COUNTERS, EXPANDED_FLOW, FLOW, Heads, flow_samples
+from decoders.sflow_sources import Samples
+from decoders.sflow_told import Told
 from decoders.sink import Sink
 from decoders.state import State
-from decoders.stream import Stream
-from schema.batch import Array, map_v4
+from decoders.xdr import Words, items
+from schema.batch import Array, Symbols
 from schema.columns import FLOW_TYPES
 
-VERSION = 105
-"""What `decode` calls sFlow version 5, so that it is told apart from NetFlow version 5."""
-
-_FLOW, _COUNTER, _EXPANDED_FLOW, _EXPANDED_COUNTER = 1, 2, 3, 4
-_HEADS = {_FLOW: 32, _EXPANDED_FLOW: 44}
-_RAW_HEADER, _EXTENDED_SWITCH = 1, 1001
-_RAW_HEAD, _SWITCH = 16, 16
-_INTERNAL = 0x3FFFFFFF
-_LAST_VLAN = 4095
-_WRAP = 2**32
+_FORMATS = 4096
+_ITEM = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Agents:
-    """Datagram headers: `datagram` indexes the block; the agent's address, uint8 (n, 16), and what else it says."""
+@dataclass(slots=True)
+class Found:
+    """The flows of a block's sFlow datagrams.
 
-    datagram: Positions
-    address: npt.NDArray[np.uint8]
-    sub_agent: Positions
-    sequence: Positions
-    uptime: Positions
-    samples: Positions
-    start: Positions
+    `origin` is where each flow's sample begins, `datagram` indexes the block. `arrays` and `texts` are columns.
+    """
 
-
-@dataclass(frozen=True, slots=True)
-class Samples:
-    """Columns of `rows` flow samples, without those that every flow has; `origin` is where each sample begins."""
-
-    rows: int
     origin: Positions
     datagram: Positions
     arrays: dict[str, Array] = field(default_factory=dict)
+    texts: dict[str, Symbols] = field(default_factory=dict)
+
+    @property
+    def rows(self) -> int:
+        """Number of flows."""
+        return len(self.origin)
+
+    def take(self, rows: npt.NDArray[np.intp]) -> Found:
+        """Return only these of the flows."""
+        return Found(
+            self.origin[rows],
+            self.datagram[rows],
+            {name: values[rows] for name, values in self.arrays.items()},
+            {name: Symbols(column.codes[rows], column.names) for name, column in self.texts.items()},
+        )
 
 
-def find(block: Datagrams, among: Positions, state: State, limits: Limits, now: int, out: Decoded) -> Samples:
-    """Decode the flow samples of the datagrams `among`, which are of version 5; count everything else."""
+def find(block: Datagrams, among: Positions, state: State, limits: Limits, now: int, out: Decoded) -> Found:
+    """Decode the datagrams `among`, which are of version 5; discarded packets and what else is no flow go to `out`."""
     if not len(among):
-        return Samples(0, among, among)
-    agents = _agents(block, among, out)
-    ends = block.offsets[agents.datagram] + block.lengths[agents.datagram]
-    walked = walk(block.data, agents.start, ends, Form.XDR, agents.samples)
+        return Found(among, among)
+    agents = find_agents(block, among, out)
+    numberings = follow(block, agents, state, limits, now)
+    at = block.offsets[agents.datagram]
+    walked = items(block.data, agents.start, at + block.lengths[agents.datagram], agents.samples)
     samples = walked.items
     out.faults[Fault.SAMPLE_LENGTH] += walked.broken
-    counters = np.isin(samples.tag, (_COUNTER, _EXPANDED_COUNTER))
-    flows = np.isin(samples.tag, (_FLOW, _EXPANDED_FLOW))
-    out.counter_samples += int(np.count_nonzero(counters))
-    out.faults[Fault.SAMPLE_UNKNOWN] += int(np.count_nonzero(~counters & ~flows))
-    lengths = samples.end - samples.start
     out.octets.update({
-        Octets.HEADERS: int((agents.start - block.offsets[agents.datagram]).sum()) + Form.XDR.value * len(lengths),
-        Octets.PADDING: walked.padding,
-        Octets.COUNTERS: int(lengths[counters].sum()),
-        Octets.FAULTY: walked.faulty + int(lengths[~counters & ~flows].sum()),
+        Octets.HEADERS: int((agents.start - at).sum()) + _ITEM * len(samples.tag),
+        Octets.PADDING: walked.padding, Octets.FAULTY: walked.faulty,
     })  # fmt: skip
-    _follow(block, agents, state, limits, now)
-    return _flow_samples(block, agents, samples.where(flows), out)
+    flows = _of(samples, (FLOW, EXPANDED_FLOW))
+    if len(flows.tag) < len(samples.tag):
+        sflow_counters.find(block, agents, _of(samples, (COUNTERS, EXPANDED_COUNTERS)), limits, out)
+        sflow_discards.find(block, agents, _of(samples, (DISCARDED,)), limits, out)
+        _pass_over(samples, out)
+    return _flows(block, agents, numberings, flows, state, limits, out)
 
 
-def _agents(block: Datagrams, among: Positions, out: Decoded) -> Agents:
-    """Read the datagrams' headers (sample_datagram_v5); those whose agent has an address of no known type are left."""
-    data = block.data
-    at, length = block.offsets[among], block.lengths[among]
-    whole = length >= 28
-    kind = np.zeros(len(among), np.int64)
-    kind[whole] = u32(data, at[whole] + 4)
-    whole &= (kind != 2) | (length >= 40)
-    good = whole & ((kind == 1) | (kind == 2))
-    out.faults[Fault.TOO_SHORT] += int(np.count_nonzero(~whole))
-    out.faults[Fault.BAD_LENGTH] += int(np.count_nonzero(whole & ~good))
-    out.octets[Octets.FAULTY] += int(length[~good].sum())
-    among, at, kind = among[good], at[good], kind[good]
-    address = np.zeros((len(at), 16), np.uint8)
-    four = np.flatnonzero(kind == 1)
-    mapped = np.zeros((len(four), 16), np.uint8)
-    map_v4(octets(data, at[four] + 8, 4), mapped)
-    address[four] = mapped
-    six = np.flatnonzero(kind == 2)
-    address[six] = octets(data, at[six] + 8, 16)
-    rest = at + np.where(kind == 1, 12, 24)
-    sub_agent, sequence, uptime, samples = (u32(data, rest + 4 * word) for word in range(4))
-    return Agents(among, address, sub_agent, sequence, uptime, samples, rest + 16)
+def _of(samples: Items, formats: Sequence[int]) -> Items:
+    """Return the samples of any of the formats."""
+    chosen = samples.tag == formats[0]
+    for format_ in formats[1:]:
+        chosen |= samples.tag == format_
+    return samples if chosen.all() else samples.where(np.flatnonzero(chosen))
 
 
-def _follow(block: Datagrams, agents: Agents, state: State, limits: Limits, now: int) -> None:
-    """Account for the datagrams' numbers, by sender, agent and sub-agent; agents know their uptime, not the time."""
-    senders, sender = distinct(block.exporters[agents.datagram])
-    addresses, address = distinct(agents.address)
-    scopes, scope = np.unique(block.scopes[agents.datagram], return_inverse=True)
-    agent = (sender * len(addresses) + address) * len(scopes) + scope
-    keys, of = np.unique(agent << 32 | agents.sub_agent, return_inverse=True)
-    streams = []
-    for key in keys.tolist():
-        pair, which = divmod(key >> 32, len(scopes))
-        whose, of_agent = divmod(pair, len(addresses))
-        identity = int.from_bytes(addresses[of_agent], "big") | int(scopes[which]) << 128
-        streams.append(Stream(senders[whose], identity, VERSION, key & 0xFFFFFFFF))
-    boot = (block.time_received[agents.datagram] - agents.uptime) % _WRAP
-    numbered = Numbered(of, agents.sequence, np.ones(len(of), np.int64), boot)
-    state.sequences.follow(streams, numbered, now, limits.streams)
+def _pass_over(samples: Items, out: Decoded) -> None:
+    """Count samples that nobody reads."""
+    unknown = samples.where(np.flatnonzero((samples.tag < FLOW) | (samples.tag > DISCARDED)))
+    out.faults[Fault.SAMPLE_UNKNOWN] += len(unknown.tag)
+    out.octets[Octets.FAULTY] += int((unknown.end - unknown.start).sum())
+    tags, counts = np.unique(unknown.tag, return_counts=True)
+    for tag, count in zip(tags.tolist(), counts.tolist(), strict=True):
+        out.passed_over["sample", tag // _FORMATS, tag % _FORMATS] += count
 
 
-def _flow_samples(block: Datagrams, agents: Agents, samples: Items, out: Decoded) -> Samples:
-    data = block.data
-    head = np.where(samples.tag == _FLOW, _HEADS[_FLOW], _HEADS[_EXPANDED_FLOW])
-    whole = samples.end - samples.start >= head
-    out.faults[Fault.SAMPLE_LENGTH] += int(np.count_nonzero(~whole))
-    out.octets[Octets.FAULTY] += int((samples.end - samples.start)[~whole].sum())
-    samples, head = samples.where(whole), head[whole]
-    first = samples.start + head
-    walked = walk(data, first, samples.end, Form.XDR, u32(data, first - 4))
-    records = walked.items
-    out.faults[Fault.SAMPLE_LENGTH] += walked.broken
-    sampled = int(head.sum()) + Form.XDR.value * len(records.start) + int((records.end - records.start).sum())
-    out.octets.update({Octets.FLOWS: sampled, Octets.PADDING: walked.padding, Octets.FAULTY: walked.faulty})
-    raw = records.where((records.tag == _RAW_HEADER) & (records.end - records.start >= _RAW_HEAD))
-    owner, which = np.unique(raw.owner, return_index=True)  # the first, where a sample has several
-    out.faults[Fault.SAMPLE_WITHOUT_PACKET] += len(samples.start) - len(owner)
-    raw = Items(owner, raw.tag[which], raw.start[which], raw.end[which])
-    arrays = _packets(block, raw)
-    _switch(block, records, owner, arrays)
-    arrays |= _heads(block, samples, owner)
-    agent = samples.owner[owner]
-    arrays["exporter"] = agents.address[agent]
-    arrays["observation_domain"] = agents.sub_agent[agent]
-    return Samples(len(owner), samples.start[owner], agents.datagram[agent], arrays)
+def _flows(
+    block: Datagrams, agents: Agents, numberings: Numberings, samples: Items, state: State, limits: Limits, out: Decoded
+) -> Found:
+    """Decode flow samples; those without a record of a packet are no flows."""
+    samples, head, records = flow_samples(block.data, samples, out)
+    told = Told(block.data, len(samples.tag), limits)
+    read(told, records, OF_FLOWS, out)
+    out.faults[Fault.SAMPLE_LENGTH] += told.lies
+    arrays = told.arrays | head.arrays | {"data_source": head.source}
+    arrays["exporter"] = agents.address[samples.owner]
+    arrays["observation_domain"] = agents.sub_agent[samples.owner]
+    rates = _measured(numberings, samples.owner, head, state, limits, out)
+    if rates.any():
+        arrays["effective_sampling_rate"] = rates
+    found = Found(samples.start, agents.datagram[samples.owner], arrays, told.texts)
+    if told.packet.all():
+        return found
+    out.faults[Fault.SAMPLE_WITHOUT_PACKET] += int(np.count_nonzero(~told.packet))
+    return found.take(np.flatnonzero(told.packet))
 
 
-def _packets(block: Datagrams, raw: Items) -> dict[str, Array]:
-    """Parse the sampled_header records: protocol, frame length, octets stripped, header."""
-    data, start = block.data, raw.start
-    captured = np.minimum(u32(data, start + 12), raw.end - start - _RAW_HEAD)
-    arrays = parse_at(data, start + _RAW_HEAD, captured, u32(data, start)).arrays
-    arrays["frame_length"] = u32(data, start + 4)
-    return arrays
+def _measured(
+    numberings: Numberings, agent: Positions, head: Heads, state: State, limits: Limits, out: Decoded
+) -> Words:
+    """Follow the sample pools of all data sources: count what agents dropped, return what they tell of the sampling."""
+    if not len(agent):
+        return head.number
+    stream = numberings.of[agent]
+    first, of = _distinct(stream, head.source, len(numberings.words))
+    keys = np.column_stack((numberings.words[stream[first]], head.source[first]))
+    rates, dropped = state.sources.follow(keys, Samples(of, head.number, head.pool, head.drops), limits.streams)
+    for row in np.flatnonzero(dropped).tolist():
+        out.agent_drops[keys[row, :2].tobytes()] += int(dropped[row])
+    return rates
 
 
-def _switch(block: Datagrams, records: Items, owner: Positions, arrays: dict[str, Array]) -> None:
-    """Let the extended_switch records say the VLANs; 0xffffffff is unknown."""
-    records = records.where((records.tag == _EXTENDED_SWITCH) & (records.end - records.start >= _SWITCH))
-    at = np.searchsorted(owner, records.owner)
-    told = at < len(owner)
-    told[told] = owner[at[told]] == records.owner[told]
-    rows, start = at[told], records.start[told]
-    arrays["dst_vlan"] = np.zeros(len(owner), np.uint16)
-    for name, vlan in (("src_vlan", u32(block.data, start)), ("dst_vlan", u32(block.data, start + 8))):
-        known = (vlan > 0) & (vlan <= _LAST_VLAN)
-        arrays[name][rows[known]] = vlan[known]
+def _distinct(
+    stream: npt.NDArray[np.intp], source: npt.NDArray[np.uint64], streams: int
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Return one sample of each data source, and of which of these each sample is."""
+    span = int(source.max()) + 1
+    if span * streams > 4 * len(source) + 2**16:
+        values, of = np.unique(source, return_inverse=True)
+        _, first, number = np.unique(stream * len(values) + of, return_index=True, return_inverse=True)
+        return first, number
+    # small numbers on the whole: a table finds them quicker than a sort
+    key = stream * span + source.astype(np.int64)
+    one = np.full(span * streams, -1)
+    one[key] = np.arange(len(key))
+    first = one[one >= 0]
+    one[key[first]] = np.arange(len(first))
+    return first, one[key]
 
 
-def _heads(block: Datagrams, samples: Items, owner: Positions) -> dict[str, Array]:
-    """Read the fixed parts of flow_sample and flow_sample_expanded."""
-    data, start = block.data, samples.start[owner]
-    expanded = samples.tag[owner] == _EXPANDED_FLOW
-    arrays: dict[str, Array] = {"sampling_rate": u32(data, start + np.where(expanded, 12, 8))}
-    for name, compact_at, expanded_at in (("in_if", 20, 24), ("out_if", 24, 32)):
-        compact = u32(data, start + np.where(expanded, 0, compact_at))
-        format_ = np.where(expanded, u32(data, start + np.where(expanded, expanded_at, 0)), compact >> 30)
-        value = np.where(expanded, u32(data, start + np.where(expanded, expanded_at + 4, 0)), compact & _INTERNAL)
-        # formats 1 (discarded) and 2 (several) name no interface, and neither does the agent itself
-        arrays[name] = np.where((format_ == 0) & (value != _INTERNAL) & (value != 0xFFFFFFFF), value, 0)
-    return arrays
-
-
-def write(block: Datagrams, samples: Samples, sink: Sink, where: slice) -> None:
-    """Write the flow samples into the rows `where`; a sample is a flow of one packet at the time it was received."""
-    if not samples.rows:
+def write(block: Datagrams, found: Found, sink: Sink, where: slice) -> None:
+    """Write the flows into the rows `where`; a sample is a flow of one packet at the time it was received."""
+    if not found.rows:
         return
-    for name, values in samples.arrays.items():
-        sink.slot(name, where)[:] = values
-    received = block.time_received[samples.datagram]
+    for name, values in found.arrays.items():
+        sink.put(name, where, values)
+    for name, symbols in found.texts.items():
+        sink.put_text(name, where, symbols)
+    received = block.time_received[found.datagram]
     for name in ("time_received", "flow_start", "flow_end"):
         sink.slot(name, where)[:] = received
-    entries, rates = block.entries[samples.datagram], Rates(samples.rows)
-    for told, source in (
-        (block.senders.default[entries], DEFAULT),
-        (samples.arrays["sampling_rate"], RECORD),
-        (block.senders.override[entries], OVERRIDE),
-    ):
-        rates.tell(told, source)
-    sink.slot("sampling_rate", where)[:] = rates.rate
-    sink.slot("sampling_source", where)[:] = rates.source
-    sink.slot("exporter_port", where)[:] = block.ports[samples.datagram]
+    sink.slot("exporter_port", where)[:] = block.ports[found.datagram]
     sink.slot("packets", where)[:] = 1
     sink.slot("flow_type", where)[:] = FLOW_TYPES.index("sflow")
+    entries, rates, senders = block.entries[found.datagram], Rates(found.rows), block.senders
+    for told, by in (
+        (senders.default[entries], DEFAULT), (found.arrays["sampling_rate"], RECORD),
+        (senders.override[entries], OVERRIDE),
+    ):  # fmt: skip
+        rates.tell(told, by)
+    sink.slot("sampling_rate", where)[:] = rates.rate
+    sink.slot("sampling_source", where)[:] = rates.source

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from schema.batch import Array, Flows, Symbols
-from schema.columns import BY_NAME
+from schema.columns import BY_NAME, Column
 
 
 class Sink:
-    """Columns of `rows` flows, filled slice by slice; what no part writes stays absent."""
+    """Columns of `rows` rows, filled slice by slice; what no part writes stays absent.
 
-    def __init__(self, rows: int) -> None:
+    `columns` are those of the table that the rows are for, by their names: flows where it is not said.
+    """
+
+    def __init__(self, rows: int, columns: Mapping[str, Column] = BY_NAME) -> None:
         self.rows = rows
+        self.columns = columns
         self.arrays: dict[str, Array] = {}
         self._texts: dict[str, list[tuple[slice, Symbols]]] = {}
 
@@ -20,13 +26,22 @@ class Sink:
         """Return the rows `part` of a column to write into: all of them, or `partly`, which are zero on first sight."""
         array = self.arrays.get(name)
         if array is None:
-            column = BY_NAME[name]
+            column = self.columns[name]
             whole = part.stop - part.start == self.rows and not partly
             # what is all written needs no clearing; addresses are written in part where they are IPv4
             array = np.empty(self.rows, column.dtype) if whole and not column.width else column.zeros(self.rows)
             self.arrays[name] = array
         view: Array = array[part]
         return view
+
+    def put(self, name: str, part: slice, values: Array) -> None:
+        """Write a column's values into the rows `part`; values for all rows become the column, where they fit."""
+        column = self.columns[name]
+        whole = part.stop - part.start == self.rows
+        if whole and name not in self.arrays and values.dtype == column.dtype and values.flags.c_contiguous:
+            self.arrays[name] = values
+        else:
+            self.slot(name, part)[:] = values
 
     def flows(self) -> Flows:
         """Return what was collected."""

@@ -11,11 +11,12 @@ from decoders.limits import Limits
 from decoders.restarts import Restarts
 from decoders.sampling import By, Samplers, Table
 from decoders.sequence import Sequences
+from decoders.sflow_sources import Sources
 from decoders.stream import Stream
 from decoders.templates import Key, Known, Templates
 from decoders.waiting import Waiting
 
-FORMAT = 4
+FORMAT = 5
 
 
 class State:
@@ -25,6 +26,7 @@ class State:
         self.templates = Templates()
         self.samplers = Samplers()
         self.sequences = Sequences()
+        self.sources = Sources()
         self.restarts = Restarts()
         self.waiting = Waiting()
         self.connections = Connections()
@@ -93,13 +95,15 @@ class State:
             "connections": self.connections.dump(),
             "restarts": self.restarts.dump(),
             "sequences": self.sequences.dump(),
+            "sources": self.sources.dump(),
         }  # fmt: skip
 
     @classmethod
     def load(cls, saved: dict[str, Any], current: bool = True) -> State:
         """Return the state that `dump` gave; an empty one for another format.
 
-        Sequence numbers are taken up only where `saved` is `current`: of the very place where decoding goes on.
+        Sequence numbers and sample pools are taken up only where `saved` is `current`: of the very place where decoding
+        goes on.
         """
         state = cls()
         if saved.get("format") != FORMAT:
@@ -122,4 +126,5 @@ class State:
         state.restarts.load(saved["restarts"], numbered=current)
         if current:
             state.sequences = Sequences.load(saved["sequences"])
+            state.sources = Sources.load(saved["sources"])
         return state

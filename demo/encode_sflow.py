@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from ipaddress import ip_address
 from typing import Any
 
@@ -53,6 +53,16 @@ class SFlowExporter:
         """Return nothing: every sFlow sample says all that is needed to read it."""
         return []
 
+    def counters(self, samples: Iterable[bytes], now_ms: int) -> list[bytes]:
+        """Return counter samples (`demo.encode_counters`) as datagrams."""
+        waiting = list(samples)
+        groups = (waiting[first : first + MAX_SAMPLES] for first in range(0, len(waiting), MAX_SAMPLES))
+        return [self._datagram(b"".join(group), len(group), now_ms) for group in groups]
+
+    def _datagram(self, body: bytes, count: int, now_ms: int) -> bytes:
+        self._sequence = (self._sequence + 1) % 2**32
+        return self._agent + struct.pack("!III", self._sequence, (now_ms - self._boot_ms) % 2**32, count) + body
+
     def datagrams(self, flows: Flows, now_ms: int) -> list[bytes]:
         """Return sampled packets as datagrams; each row is one packet, its `bytes` the IP total length (ValueError)."""
         return list(self._datagrams(flows, now_ms))
@@ -63,9 +73,7 @@ class SFlowExporter:
         for first in range(0, flows.rows, MAX_SAMPLES):
             count = min(MAX_SAMPLES, flows.rows - first)
             end = int(ends[first + count - 1])
-            self._sequence = (self._sequence + 1) % 2**32
-            sys_uptime = (now_ms - self._boot_ms) % 2**32
-            yield self._agent + struct.pack("!III", self._sequence, sys_uptime, count) + body[start:end]
+            yield self._datagram(body[start:end], count, now_ms)
             start = end
 
     def _encode(self, flows: Flows) -> tuple[bytes, npt.NDArray[np.int64]]:

@@ -19,13 +19,25 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 
 from demo.capture import write_capture
 from demo.collector_process import CollectorProcess
+from demo.encode import SFlowExporter
+from demo.encode_counters import Interfaces, machine
 from demo.programs import find, nfprobe, sfprobe, softflowd
-from demo.provider import DEVICES, MOVED_ADDRESS, Device, Ports, traffic, write_demo
+from demo.provider import (
+    CUSTOMER_PORTS,
+    DEVICES,
+    MOVED_ADDRESS,
+    UPLINKS,
+    Device,
+    Ports,
+    traffic,
+    write_demo,
+)
 from settings.errors import RefusalError
 from settings.lock import hold
 from storage.client import connect
@@ -37,6 +49,9 @@ _FLOWS_A_SECOND = 2000
 _HISTORY_FLOWS = 20_000
 _WINDOW = 120_000
 _STRANGER = "127.0.0.99"
+_TEN_GIGABIT = 10**10
+_MACHINE, _MACHINE_ID, _MACHINE_INDEX = "vm-4711", UUID("6ba7b810-9dad-11d1-80b4-00c04fd430c8"), 4711
+"""A virtual machine that the allocations name as a resource, and which the switch, as it runs there, tells of."""
 _UPTIME = 90 * 86_400_000 // 4
 _MARKER = ".flowkeep-demo"
 
@@ -84,6 +99,8 @@ class Sender:
         self._rng = np.random.default_rng(seed)
         self._ports = ports
         self._exporters = [(device, device.exporter(now_ms - _UPTIME), _socket(device.address)) for device in DEVICES]
+        self._interfaces = Interfaces((*UPLINKS, *CUSTOMER_PORTS), _TEN_GIGABIT)
+        self._rounds = 0
         self.sent = 0
         for device, exporter, out in self._exporters:
             for payload in exporter.announce(now_ms):
@@ -95,6 +112,18 @@ class Sender:
         for device, exporter, out in self._exporters:
             for payload in exporter.datagrams(device.observe(self._rng, flows), end_ms):
                 self._send(out, payload, device)
+        self._interfaces.count(flows)
+        self._rounds += 1
+        for device, exporter, out in self._exporters:
+            if isinstance(exporter, SFlowExporter):
+                for payload in exporter.counters(self._samples(), end_ms):
+                    self._send(out, payload, device)
+
+    def _samples(self) -> Iterator[bytes]:
+        """Yield what the switch counts: the traffic of each interface, and that of a machine behind one of them."""
+        yield from self._interfaces.samples(self._rounds)
+        octets = tuple(self._interfaces.octets[CUSTOMER_PORTS[0], outward] for outward in (True, False))
+        yield machine(self._rounds, _MACHINE_INDEX, _MACHINE, _MACHINE_ID, CUSTOMER_PORTS[0], (octets[0], octets[1]))
 
     def misbehave(self) -> None:
         """Send what a collector must refuse: a datagram of no protocol, and one from a sender nobody knows."""

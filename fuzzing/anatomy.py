@@ -90,7 +90,7 @@ def _records(data: bytes, at: int, end: int, version: int, options: bool, found:
 
 
 def _samples(data: bytes, found: Anatomy) -> None:
-    """Find the samples of an sFlow datagram, and the records inside flow and counter samples."""
+    """Find the samples of an sFlow datagram, and the records inside them."""
     at = 40 if data[4:8] == b"\0\0\0\2" else 28
     found.lengths.append((at - 4, 4))
     while len(data) - at >= 8:
@@ -100,7 +100,7 @@ def _samples(data: bytes, found: Anatomy) -> None:
             return
         found.lengths.append((at + 4, 4))
         found.items.append((at, end))
-        inside = at + 8 + {1: 32, 2: 12, 3: 44, 4: 16}.get(format_, length)
+        inside = at + 8 + {1: 32, 2: 12, 3: 44, 4: 16, 5: 32}.get(format_, length)
         found.lengths.append((max(inside - 4, at), 4))
         while end - inside >= 8:
             found.lengths.append((inside + 4, 4))

@@ -6,6 +6,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
+from fuzzing.built_sflow import samples
 from fuzzing.messages import (
     FRAMES,
     NOW,
@@ -13,17 +14,13 @@ from fuzzing.messages import (
     VARIABLE,
     Field,
     a_set,
-    flow_sample,
     ipfix,
     ipv4,
     ipv6,
-    item,
     message,
     netflow5,
     netflow9,
     options_template,
-    sampled_header,
-    sflow,
     template,
     template_set,
     variable,
@@ -40,7 +37,7 @@ _REVERSE = 29305  # RFC 5103
 
 def built() -> Iterator[Named]:
     """Yield (name, datagrams) of every seed that is built here."""
-    for make in (_options, _templates, _records, _lists, _sections, _messages, _samples, _sampling):
+    for make in (_options, _templates, _records, _lists, _sections, _messages, samples, _sampling):
         yield from make()
 
 
@@ -270,41 +267,6 @@ def _messages() -> Iterator[Named]:
         netflow9(data, source=8),
     ]  # fmt: skip
     yield "built shortest", [b"", b"\0\5", b"\0\x09\0\1" + bytes(16), b"\0\0\0\5" + bytes(24)]
-
-
-def _samples() -> Iterator[Named]:
-    """SFlow: both forms of sample, counters, discarded packets, every header protocol, records of other kinds."""
-    headers = [flow_sample(sampled_header(frame), expanded=turn % 2 == 1) for turn, frame in enumerate(FRAMES)]
-    yield "built sflow headers", [sflow(*headers), sflow(*headers, agent=b"\x20\x01\x0d\xb8" + bytes(11) + b"\1")]
-    other = [sampled_header(ipv4(6, TCP), 11), sampled_header(ipv6(6, TCP), 12), sampled_header(FRAMES[4][14:], 13)]
-    unusual = [sampled_header(bytes(64), protocol) for protocol in (0, 2, 7, 15, 99)]
-    switch, router = (
-        item(1001, struct.pack(">IIII", 100, 0, 200, 0)),
-        item(1002, struct.pack(">I4sII", 1, b"\1" * 4, 24, 16)),
-    )
-    gateway = item(1003, struct.pack(">I4sIIIIIIIIIII", 1, b"\1" * 4, 64500, 0, 0, 1, 2, 2, 64501, 64502, 1, 7, 100))
-    ethernet_, plain4 = item(2, struct.pack(">I6sxx6sxxI", 64, b"\2" * 6, b"\3" * 6, 0x800)), item(3, bytes(32))
-    yield (
-        "built sflow records",
-        [
-            sflow(
-                flow_sample(switch, *other[:1], router), flow_sample(gateway, other[1], switch), flow_sample(other[2])
-            ),
-            sflow(*(flow_sample(one, expanded=True) for one in unusual), flow_sample(plain4, ethernet_), flow_sample()),
-            sflow(flow_sample(*[switch] * 40), flow_sample(*other, *other), flow_sample(item(4097, b"odd"), other[0])),
-        ],
-    )
-    generic = item(1, struct.pack(">IIQIIQIIIIIIQIIIIII", *[1] * 19))
-    counters = item(2, struct.pack(">III", 1, 3, 1) + generic)
-    expanded = item(4, struct.pack(">IIII", 1, 0, 3, 1) + generic)
-    discarded = item(5, struct.pack(">IIIIIIII", 1, 0, 3, 0, 1, 2, 256, 1) + sampled_header(FRAMES[0]))
-    yield (
-        "built sflow counters",
-        [
-            sflow(counters, expanded, discarded, item(4097 << 4, b"x"), flow_sample(sampled_header(FRAMES[0]))),
-            sflow(*[item(1, b"")] * 100, *[item(2, b"")] * 100),
-        ],
-    )
 
 
 def _sampling() -> Iterator[Named]:

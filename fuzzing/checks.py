@@ -8,14 +8,16 @@ import random
 import sys
 import types
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from decoders import Datagrams, Decoded, State
-from schema.batch import Flows
-from schema.columns import BY_NAME, Kind
-from schema.render import rows
+from schema.batch import Array, Flows, Nullable, Rows, Symbols
+from schema.columns import BY_NAME, Column, Kind
+from schema.render import rows, rows_of
+from schema.tables import DISCARDS, STORED_TABLES, StoredTable
 
 COUNTS_OCTETS = True
 """Whether `Decoded.octets` is filled already: then it must add up to the octets received, datagram by datagram."""
@@ -48,18 +50,38 @@ def check(block: Datagrams, decoded: Decoded) -> None:
     if COUNTS_OCTETS:
         require(sum(decoded.octets.values()) == octets, "octets do not add up to those received")
         require(all(count >= 0 for count in decoded.octets.values()), "octets below zero")
-    for name, values in flows.arrays.items():
-        column = BY_NAME[name]
-        shape = (flows.rows, column.width) if column.width else (flows.rows,)
+    _check_columns(flows.rows, {**flows.arrays, **flows.symbols}, BY_NAME)
+    tables = measurements(decoded)
+    for table, measured in tables.items():
+        _check_columns(measured.rows, measured.columns, table.by_name)
+    require(sum(measured.rows for measured in tables.values()) <= octets, "more rows than octets can hold")
+
+
+def measurements(decoded: Decoded) -> dict[StoredTable, Rows]:
+    """Return the rows that a block gave for tables other than the flows'."""
+    discards = decoded.discards
+    columns: dict[str, Array | Symbols | Nullable] = {**discards.arrays, **discards.symbols}
+    found = decoded.counters | {DISCARDS.name: Rows(discards.rows, columns)}
+    return {table: found[table.name] for table in STORED_TABLES if table.name in found}
+
+
+def _check_columns(rows: int, columns: Mapping[str, Array | Symbols | Nullable], known: Mapping[str, Column]) -> None:
+    for name, values in columns.items():
+        column = known[name]
+        if isinstance(values, Symbols):
+            codes = values.codes
+            require(codes.shape == (rows,), f"column {name} has another shape than the rows")
+            inside = not rows or (int(codes.min()) >= 0 and int(codes.max()) < len(values.names))
+            require(inside, f"column {name} has a code without a name")
+            continue
+        if isinstance(values, Nullable):
+            require(values.absent.shape == (rows,), f"column {name} is unknown in other rows than there are")
+            values = values.values
+        shape = (rows, column.width) if column.width else (rows,)
         require(values.shape == shape, f"column {name} has another shape than the rows")
         require(values.dtype == np.dtype(column.dtype), f"column {name} has another type than its column's")
-        if column.kind is Kind.ENUM and flows.rows:
+        if column.kind is Kind.ENUM and rows:
             require(int(values.max()) < len(column.names), f"column {name} has a code without a name")
-    for name, symbols in flows.symbols.items():
-        require(symbols.codes.shape == (flows.rows,), f"column {name} has another shape than the rows")
-        codes = symbols.codes
-        inside = not flows.rows or (int(codes.min()) >= 0 and int(codes.max()) < len(symbols.names))
-        require(inside, f"column {name} has a code without a name")
 
 
 def check_rendering(flows: Flows, rng: random.Random) -> None:
@@ -103,6 +125,12 @@ def footprint(state: State) -> int:
 def outcome(decoded: Decoded) -> Counter[str]:
     """Return what a block gave that must not depend on what else was decoded with it: rows, faults and counts."""
     found = rendered(decoded.flows)
+    for table, measured in measurements(decoded).items():
+        told = (
+            {name: value for name, value in row.items() if value not in (None, "")} for row in rows_of(table, measured)
+        )
+        found.update(f"{table.name} {json.dumps(row, allow_nan=False)}" for row in told)
+    found.update({f"agent drops {sender.hex()}": count for sender, count in decoded.agent_drops.items()})
     found.update({f"fault {fault}": count for fault, count in decoded.faults.items()})
     found.update({f"octets {kind}": count for kind, count in decoded.octets.items()})
     found.update(str(name) for name in decoded.names)

@@ -78,6 +78,7 @@ NUMBERS = {
     "port": Field(("src_port", "dst_port")),
     "as": Field(("src_as", "dst_as")),
     "vlan": Field(("src_vlan", "dst_vlan")),
+    "inner vlan": Field(("inner_vlan",)),
     "if": Field(("in_if", "out_if")),
     "proto": Field(("proto",)),
     "tos": Field(("tos",)),
@@ -113,6 +114,7 @@ ADDRESSES = {
     "next ip": Field(("next_hop",)),
     "exporter": Field(("exporter",)),
     "nat ip": Field(("post_nat_src_addr", "post_nat_dst_addr")),
+    "tun ip": Field(("tunnel_src_addr", "tunnel_dst_addr")),
 }
 
 NAMES = {

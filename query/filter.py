@@ -3,6 +3,7 @@
 `bytes` and `packets` are compared as exported, before any scaling by the sampling rate; K, M, G and T are powers of a
 thousand as in nfdump. ICMP flows have no ports here, where nfdump keeps their type and code in the destination port.
 `nat port` also finds the record that gives a subscriber a block of ports with this one in it; nfdump's does not.
+`tun ip` is the other IP header of a packet inside another, `ip` the one that `decoding.addresses` chose.
 """
 
 from __future__ import annotations

@@ -40,6 +40,9 @@ KEYWORDS = {
     "nat host": "IP",
     "nat net": "NET",
     "nat port": "PORT",
+    "tun ip": "IP",
+    "tun host": "IP",
+    "tun net": "NET",
     "next ip": "NEXT",
     "next host": "NEXT",
     "exporter": "_EXPORTER",
@@ -59,7 +62,8 @@ KEYWORDS |= dict.fromkeys(PROTOCOLS, "PROTOCOL")
 KEYWORDS |= dict.fromkeys(CODES, "CODED")
 KEYWORDS |= {word: "COUNTED" for word in NUMBERS if word not in KEYWORDS}
 
-_OLD = {"xip": "nat ip", "nip": "nat ip", "xnet": "nat net", "xport": "nat port", "nport": "nat port"}
+_OLD = {"xip": "nat ip", "nip": "nat ip", "xnet": "nat net", "xport": "nat port", "nport": "nat port",
+        "tunip": "tun ip"}  # fmt: skip
 """What nfdump 1.7.1 says for words that its later versions have."""
 
 SYNONYMS = {
@@ -70,6 +74,7 @@ SYNONYMS = {
 }
 KEYWORDS |= {word: KEYWORDS[other] for word, other in SYNONYMS.items()}
 SYNONYMS |= {"host": "ip", "net": "ip", "nat host": "nat ip", "nat net": "nat ip", "xnet": "nat ip"}
+SYNONYMS |= {"tun host": "tun ip", "tun net": "tun ip"}
 """Words by the name of the field that they stand for, where it is another."""
 
 _SYMBOLS = {"&&": "_AND", "||": "_OR", "!": "_NOT"}

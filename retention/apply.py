@@ -11,7 +11,7 @@ from retention.plan import Plan, Step
 from retention.policy import Policy
 from settings.errors import UserError
 from storage.client import Client
-from storage.ddl import FLOWS, literal
+from storage.ddl import literal
 
 _PARTS = """
     SELECT count(), sum(rows), sum(bytes_on_disk) FROM system.parts
@@ -51,8 +51,8 @@ def apply(plan: Plan, policy: Policy, client: Client, clock: Callable[[], dateti
         left, left_rows, _ = _parts(client, step)
         if left:
             raise PurgeError(
-                f"{step.reason}: {left} parts with {left_rows} rows are there after DROP PARTITION; if the collector "
-                f"is catching up on old data, purge again when it has"
+                f"{step.partition.table}: {step.reason}: {left} parts with {left_rows} rows are there after DROP "
+                f"PARTITION; if the collector is catching up on old data, purge again when it has"
             )
         done = Purged(step, clock(), rows, size)
         client.command(_record(done))
@@ -63,19 +63,19 @@ def apply(plan: Plan, policy: Policy, client: Client, clock: Callable[[], dateti
 
 def _parts(client: Client, step: Step) -> tuple[int, int, int]:
     """Return the number, rows and octets of the partition's active parts."""
-    names = {"database": client.database, "table": FLOWS, "partition": _name(step)}
+    names = {"database": client.database, "table": step.partition.table, "partition": _name(step)}
     ((parts, rows, size),) = client.query(_PARTS, names).rows
     return parts, rows, size
 
 
 def _name(step: Step) -> str:
-    """Return the partition as ClickHouse writes it, made from what the guard has seen and nothing else."""
+    """Return the partition as ClickHouse writes it, made, like the table's name, from what the guard has seen."""
     return f"({literal(step.partition.retention_class)},{literal(step.partition.day.isoformat())})"
 
 
 def _drop(step: Step) -> str:
     # ClickHouse refuses to drop more than 50 GB unless told otherwise, and would do so in production only.
-    return f"ALTER TABLE `{FLOWS}` DROP PARTITION {_name(step)} SETTINGS max_partition_size_to_drop = 0"
+    return f"ALTER TABLE `{step.partition.table}` DROP PARTITION {_name(step)} SETTINGS max_partition_size_to_drop = 0"
 
 
 def _record(done: Purged) -> str:
@@ -84,7 +84,7 @@ def _record(done: Purged) -> str:
         "purges",
         {
             "time": _time(done.time),
-            "table_name": literal(FLOWS),
+            "table_name": literal(partition.table),
             "partition": literal(_name(done.step)),
             "retention_class": literal(partition.retention_class),
             "day": literal(partition.day.isoformat()),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from retention.plan import Plan, Step, due_at
+from retention.plan import Plan, Step, due_at, kind_of, whose
 from retention.policy import Policy
 from settings.errors import RefusalError
 
@@ -23,8 +23,8 @@ def permit(plan: Plan, policy: Policy, now: datetime) -> None:
 
 def _refusal(step: Step, policy: Policy, now: datetime) -> str:
     partition = step.partition
-    what = f"day {partition.day} of class '{partition.retention_class}'"
-    if partition.retention_class not in policy.classes:
-        return f"{what} is of a class that the policy has not"
-    due = due_at(policy, partition.retention_class, partition.day)
+    what = f"day {partition.day} of {whose(partition)}"
+    due = due_at(policy, partition)
+    if due is None:
+        return f"{what} is of a {kind_of(partition)} that the policy has not"
     return f"{what} is not due before {due.isoformat()}" if due > now else ""

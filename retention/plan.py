@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
-from retention.policy import Policy
+from retention.policy import CATEGORIES, Policy
 from storage.observe import Partition
 
 _DAY = timedelta(days=1)
@@ -38,41 +38,54 @@ class Plan:
     findings: tuple[Finding, ...]
 
 
-def due_at(policy: Policy, retention_class: str, day: date) -> datetime:
-    """Return when a day of a class is to go: `keep_for` after its end, UTC. KeyError for a class of no policy."""
-    return _end_of(day) + policy.classes[retention_class].keep_for * _DAY
+def due_at(policy: Policy, partition: Partition) -> datetime | None:
+    """Return when a partition is to go: `keep_for` after the end of its day, UTC; None if the policy does not say."""
+    kept = policy.kept(partition.table, partition.retention_class)
+    return _end_of(partition.day) + kept.keep_for * _DAY if kept else None
+
+
+def kind_of(partition: Partition) -> str:
+    """Return what a partition's `retention_class` is: a class of flows, or a category of rows in another table."""
+    return "category" if CATEGORIES.get(partition.table) == partition.retention_class else "class"
+
+
+def whose(partition: Partition) -> str:
+    """Return what people call a partition's rows: of which class they are, and in which table if not the flows'."""
+    name = f"{kind_of(partition)} '{partition.retention_class}'"
+    return f"{name} in {partition.table}" if partition.table in CATEGORIES else name
 
 
 def make_plan(partitions: Iterable[Partition], policy: Policy, now: datetime) -> Plan:
-    """Return what is due at `now`, which must have a zone; a partition goes only when its whole day has expired."""
+    """Return what is due at `now`, which must have a zone; a partition goes only when its whole day has expired.
+
+    The partitions may be of several tables: `retention.stored`.
+    """
     steps: list[Step] = []
     findings: list[Finding] = []
-    for partition in sorted(partitions, key=lambda each: (each.day, each.retention_class)):
-        text = _doubt(partition, policy, now)
-        if text:
-            findings.append(Finding(partition, text))
-            continue
-        due = due_at(policy, partition.retention_class, partition.day)
-        if due <= now:
-            steps.append(Step(partition, due, _reason(partition, policy, due)))
+    for partition in sorted(partitions, key=lambda each: (each.day, each.retention_class, each.table)):
+        due = due_at(policy, partition)
+        if due is None or _end_of(partition.day) - _DAY > now:
+            findings.append(Finding(partition, _doubt(partition, due)))
+        elif due <= now:
+            steps.append(Step(partition, due, _reason(partition, due)))
     return Plan(now, tuple(steps), tuple(findings))
 
 
-def _doubt(partition: Partition, policy: Policy, now: datetime) -> str:
-    """Return why the partition is none that the policy can speak about, empty if it is."""
-    what = f"{partition.rows} rows of day {partition.day} in class '{partition.retention_class}'"
-    if partition.retention_class not in policy.classes:
-        return f"{what}: the policy has no such class; add it, so that they expire, or find out who wrote them"
-    if _end_of(partition.day) - _DAY > now:
+def _doubt(partition: Partition, due: datetime | None) -> str:
+    """Return why the partition is none that the policy can speak about."""
+    what = f"{partition.rows} rows of day {partition.day} in {whose(partition)}"
+    if due is not None:
         return f"{what}: the day has not begun; the clock of a collector was or is wrong"
-    return ""
+    if kind_of(partition) == "category":
+        return f"{what}: the policy names no such category; name it, or wait for ClickHouse's own expiry"
+    return f"{what}: the policy has no such class; add it, so that they expire, or find out who wrote them"
 
 
-def _reason(partition: Partition, policy: Policy, due: datetime) -> str:
-    kept = policy.classes[partition.retention_class].keep_for
+def _reason(partition: Partition, due: datetime) -> str:
+    end = _end_of(partition.day)
     return (
-        f"day {partition.day} of class {partition.retention_class} ended {_minute(_end_of(partition.day))}; "
-        f"kept {kept} d; due since {_minute(due)}"
+        f"day {partition.day} of {kind_of(partition)} {partition.retention_class} ended {_minute(end)}; "
+        f"kept {(due - end).days} d; due since {_minute(due)}"
     )
 
 

@@ -1,4 +1,7 @@
-"""The retention policy: which classes of flows there are, how long each is kept and why, and which flow is of which."""
+"""The retention policy: which classes of flows there are, how long each is kept and why, and which flow is of which.
+
+Beside flows there are categories of rows, such as counters: each is kept as the policy says of it, or not stored.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +12,24 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, ValidationInfo, field_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from schema.tables import STORED_TABLES, Category
 from settings.config import Name
 from settings.errors import ConfigError
 from settings.source import Section, load_yaml
+from storage.ddl import FLOWS
 from tenants.allocations import Allocations
 
 _DAYS = re.compile(r"(\d{1,6})d")
 _MAX_FAULTS = 20
+_TAKEN = PydanticCustomError(
+    "category_name", "this is the name of a category; name the class otherwise, or move it to 'categories'"
+)
+
+CATEGORIES: Mapping[str, Category] = {table.name: table.category for table in STORED_TABLES}
+"""The category of each table that is not the flows'."""
 
 Purpose = Literal["attack_detection", "abuse", "troubleshooting", "capacity", "legal_process", "dsr", "audit"]
 LegalBasis = Literal["consent", "contract", "legal_obligation", "legitimate_interest"]
@@ -49,7 +61,10 @@ Text = Annotated[str, Field(min_length=1, max_length=2000)]
 
 
 class RetentionClass(Section):
-    """How long flows of a class are kept, in whole days after the day of `time_received`, and what justifies it."""
+    """How long flows of a class, or rows of a category, are kept, and what justifies it.
+
+    Ages are whole days after the day of `time_received`.
+    """
 
     keep_for: Days = Field(ge=1, le=3650)
     purpose: Purpose
@@ -57,6 +72,16 @@ class RetentionClass(Section):
     owner: Text
     justification: Text
     review: date
+
+
+class Categories(Section):
+    """What sFlow agents tell beside flows: samples of counters, and packets that they discarded.
+
+    A category that is not named is not stored. Each is a class of its own, whichever tenant its rows are of.
+    """
+
+    counters: RetentionClass | None = None
+    discards: RetentionClass | None = None
 
 
 class Policy(Section):
@@ -69,10 +94,31 @@ class Policy(Section):
     version: Literal[1]
     ttl_margin: Days = Field(ge=2, le=365)
     classes: dict[Name, RetentionClass] = Field(min_length=1)
+    categories: Categories = Categories()
     default_class: ClassName
     unassigned_class: ClassName
     between_tenants: Literal["shortest", "longest"]
     tenants: dict[str, ClassName] = Field(default_factory=dict)
+
+    @field_validator("classes")
+    @classmethod
+    def _are_no_categories(cls, classes: dict[str, RetentionClass]) -> dict[str, RetentionClass]:
+        taken = [InitErrorDetails(type=_TAKEN, loc=(name,), input=name) for name in classes if name in set(Category)]
+        if taken:  # raised as pydantic's own, so that each has its line
+            raise ValidationError.from_exception_data("classes", taken)
+        return classes
+
+    @property
+    def named(self) -> dict[str, RetentionClass]:
+        """The categories that the policy names; what is of another is not stored."""
+        found = {category.value: getattr(self.categories, category) for category in Category}
+        return {category: kept for category, kept in found.items() if kept is not None}
+
+    def kept(self, table: str, retention_class: str) -> RetentionClass | None:
+        """Return what is said of rows of a class in a table; None of those that the policy does not explain."""
+        if table == FLOWS:
+            return self.classes.get(retention_class)
+        return self.named.get(retention_class) if CATEGORIES.get(table) == retention_class else None
 
     def class_of(self, tenant: str, allocation_class: str | None) -> str:
         """Return the class of a tenant's flows: the policy's own word on the tenant, the allocation's, the default."""
@@ -86,6 +132,10 @@ class Policy(Section):
     def ttl_days(self) -> dict[str, int]:
         """Return the days after which ClickHouse's own TTL ends each class."""
         return {name: kept.keep_for + self.ttl_margin for name, kept in self.classes.items()}
+
+    def category_days(self) -> dict[str, int]:
+        """Return the same of the tables of each category that the policy names."""
+        return {category: kept.keep_for + self.ttl_margin for category, kept in self.named.items()}
 
     def check_classes(self, allocations: Allocations) -> None:
         """Raise ConfigError where allocations name a class that the policy has not, with file and line of each."""

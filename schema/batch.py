@@ -23,6 +23,22 @@ class Symbols:
     names: Sequence[str]
 
 
+@dataclass(frozen=True, slots=True)
+class Nullable:
+    """A column of which some values are unknown: `values`, of the column's dtype, and `absent`, bool, both (n,)."""
+
+    values: Array
+    absent: npt.NDArray[np.bool_]
+
+
+@dataclass(slots=True)
+class Rows:
+    """`rows` rows of a stored table other than the flows'; of `columns` that it lacks the table has its defaults."""
+
+    rows: int
+    columns: dict[str, Array | Symbols | Nullable] = field(default_factory=dict)
+
+
 @dataclass(slots=True)
 class Flows:
     """`rows` flows; `arrays` and `symbols` hold the columns that are present, all others are absent (zero).

@@ -12,12 +12,17 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
-VERSION = 2
+VERSION = 3
 """Version of the stored schema; a database that carries a higher one is refused."""
 
 FLOW_TYPES = ("unknown", "netflow5", "netflow9", "ipfix", "sflow")
 SAMPLING_SOURCES = ("unknown", "override", "sampler", "record", "scope", "plain", "default")
 """Where a sampling rate comes from, `unknown` where there is none: see `decoders.sampling`."""
+INTERFACE_FORMS = ("index", "discarded", "several", "agent")
+"""What an sFlow agent says of a packet's interface: its index, if any; or that there is none, and why."""
+TUNNELS = ("none", "ipip", "gre", "vxlan", "geneve", "srv6", "other")
+"""What carries a packet inside another: RFC 2003 and 2473, 2784, 7348, 8926, 8754; `other` is not told."""
+LAYERS = ("only", "outer", "inner")
 DIRECTIONS = ("unknown", "ingress", "egress", "internal", "transit")
 MAX_LABELS = 10
 """MPLS label stack entries kept per flow: mplsTopLabelStackSection (70) to mplsLabelStackSection10 (79)."""
@@ -32,6 +37,7 @@ class Kind(StrEnum):
     TIME = "time"  # int64 milliseconds since the Unix epoch, UTC, shape (n,); 0 = absent
     ADDRESS = "address"  # uint8, shape (n, 16), network order, IPv4 mapped (::ffff:0:0/96); all zero = absent
     MAC = "mac"  # uint64, the 48 bits of the address, shape (n,)
+    FLOAT = "float"  # IEEE 754, shape (n,)
     ENUM = "enum"  # uint8 index into Column.names, shape (n,)
     SYMBOL = "symbol"  # a schema.batch.Symbols: int32 codes into a list of strings
     LABELS = "labels"  # uint32, shape (n, MAX_LABELS): 24-bit label stack entries (RFC 3032) less TTL, 0 = none
@@ -55,6 +61,8 @@ class Column:
     category: str
     doc: str
     names: tuple[str, ...] = ()
+    nullable: bool = False
+    """Whether values may be unknown: the column is then a schema.batch.Nullable."""
 
     @property
     def width(self) -> int:
@@ -139,8 +147,36 @@ FLOW_COLUMNS: tuple[Column, ...] = (
         "device",
         "samplingAlgorithm (IANA 35 in the record, or NetFlow v5's mode): 0 = not told, 1 = deterministic, 2 = random.",
     ),
+    _uint(
+        "effective_sampling_rate",
+        32,
+        "device",
+        "What the agent's pool of packets says of its sampling (sFlow, sample_pool): packets for each sample lately, "
+        "beside the rate that it states; 0 = not known.",
+        "1:n",
+    ),
+    _uint(
+        "data_source",
+        64,
+        "device",
+        "sFlow data source that took the sample: class << 32 | index; class 0 is the interface of that index.",
+    ),
     _address("src_addr", "addresses", "Source address of the flow."),
     _address("dst_addr", "addresses", "Destination address of the flow."),
+    _address(
+        "tunnel_src_addr",
+        "addresses",
+        "Source address of the other IP header of a packet inside another: see `tunnel_layer`.",
+    ),
+    _address("tunnel_dst_addr", "addresses", "Destination address of the other IP header."),
+    _enum("tunnel", TUNNELS, "protocol", "What carries the packet inside another."),
+    _enum(
+        "tunnel_layer",
+        LAYERS,
+        "protocol",
+        "Which IP header `src_addr` and `dst_addr`, ports and protocol are of: the only one, or the outer or the inner "
+        "one (`decoding.addresses`); the addresses of the other are `tunnel_src_addr` and `tunnel_dst_addr`.",
+    ),
     _address("next_hop", "routing", "Next-hop router (IANA 15, 62)."),
     _uint("src_port", 16, "ports", "Source transport port; 0 for ICMP."),
     _uint("dst_port", 16, "ports", "Destination transport port; 0 for ICMP."),
@@ -172,14 +208,47 @@ FLOW_COLUMNS: tuple[Column, ...] = (
     ),
     _uint("in_if", 32, "device", "SNMP index of the input interface; 0 = unknown or none."),
     _uint("out_if", 32, "device", "SNMP index of the output interface; 0 = unknown or none."),
+    _enum(
+        "in_if_form",
+        INTERFACE_FORMS,
+        "device",
+        "What `in_if` stands for: an index (0 = unknown), or, as 0, the agent itself.",
+    ),
+    _enum(
+        "out_if_form",
+        INTERFACE_FORMS,
+        "device",
+        "What `out_if` stands for: an index (0 = unknown), or, as 0, that the packet was discarded, that it went to "
+        "several interfaces, or to the agent itself; see `out_if_detail`.",
+    ),
+    _uint(
+        "out_if_detail",
+        32,
+        "device",
+        "Why the packet was discarded (sFlow: below 256 an ICMP unreachable code, then 256 unknown, 257 TTL, 258 ACL, "
+        "259 no buffer, 260 RED, 261 shaping, 262 too big), or to how many interfaces it went (0 = not told).",
+    ),
+    _uint(
+        "egress_queue", 32, "device", "Queue of the output interface (sFlow extended_egress_queue); 0 also if untold."
+    ),
     _uint("in_vrf", 32, "device", "ingressVRFID (IANA 234); its name is in the table `names`."),
     _uint("out_vrf", 32, "device", "egressVRFID (IANA 235)."),
     _uint("src_as", 32, "routing", "Source AS number, origin or peer as the exporter is set."),
     _uint("dst_as", 32, "routing", "Destination AS number, origin or peer as the exporter is set."),
+    _uint("src_peer_as", 32, "routing", "AS number of the neighbour that the source is reached by (IANA 129)."),
+    _uint("dst_peer_as", 32, "routing", "AS number of the neighbour that the destination is reached by (IANA 128)."),
+    _symbol(
+        "as_path",
+        "AS path to the destination: AS numbers from the neighbour on, sets of them in braces.",
+        "routing",
+    ),
+    _symbol("communities", "BGP communities of the route to the destination, as 64500:100.", "routing"),
+    _uint("local_pref", 32, "routing", "BGP local preference of the route to the destination; 0 = not told."),
     _uint("src_mask", 8, "routing", "Source prefix length.", "bits"),
     _uint("dst_mask", 8, "routing", "Destination prefix length.", "bits"),
     _uint("src_vlan", 16, "link_layer", "VLAN id on input."),
     _uint("dst_vlan", 16, "link_layer", "VLAN id on output."),
+    _uint("inner_vlan", 16, "link_layer", "VLAN id of the second tag (IEEE 802.1ad customer tag, IANA 245)."),
     _mac("src_mac", "Source MAC address."),
     _mac("dst_mac", "Destination MAC address."),
     _uint("forwarding_status", 8, "device", "forwardingStatus (IANA 89): status in the top two bits, reason below."),
@@ -195,6 +264,16 @@ FLOW_COLUMNS: tuple[Column, ...] = (
         "MPLS labels from the top of the stack down (IANA 70 to 79), 20 bits each.",
     ),
     Column(
+        "mpls_out_labels",
+        Kind.LABELS,
+        "u4",
+        "Array(UInt32)",
+        "ZSTD(1)",
+        "",
+        "routing",
+        "MPLS labels with which the packet left, from the top down (sFlow extended_mpls).",
+    ),
+    Column(
         "srv6_segments",
         Kind.SEGMENTS,
         "u1",
@@ -208,7 +287,8 @@ FLOW_COLUMNS: tuple[Column, ...] = (
         "layer2_segment_id",
         64,
         "link_layer",
-        "layer2SegmentId (IANA 351): top octet 1 = VXLAN, 2 = NVGRE; the network identifier below.",
+        "layer2SegmentId (IANA 351): top octet 1 = VXLAN, 2 = NVGRE, 0 = Geneve or not told; the network identifier "
+        "below.",
     ),
     _uint(
         "application",
@@ -241,7 +321,12 @@ FLOW_COLUMNS: tuple[Column, ...] = (
     _uint(
         "flow_end_reason", 8, "protocol", "flowEndReason (IANA 136): 1 idle, 2 active, 3 end, 4 forced, 5 resources."
     ),
-    _symbol("user_name", "User name that the exporter gives (IANA 371, Cisco ASA 40000, Palo Alto 56702).", "person"),
+    _symbol(
+        "user_name",
+        "User name that the exporter gives (IANA 371, Cisco ASA 40000, Palo Alto 56702, sFlow src_user).",
+        "person",
+    ),
+    _symbol("dst_user_name", "User name of the destination (sFlow extended_user).", "person"),
     _symbol("src_tenant", "Tenant that held the source address at the flow's time; `unassigned` where nobody did."),
     _symbol("dst_tenant", "Tenant that held the destination address at the flow's time."),
     _enum(

@@ -1,4 +1,4 @@
-"""Flows as text: JSON-ready rows, and the forms of addresses, times and MACs that every output shares."""
+"""Flows and other rows as JSON-ready dicts, and the forms of addresses, times and MACs that every output shares."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from functools import lru_cache
 from ipaddress import IPv6Address
 from typing import Any
 
+import numpy as np
+
 from schema.addresses import shown
-from schema.batch import Array, Flows
+from schema.batch import Array, Flows, Nullable, Rows, Symbols
 from schema.columns import FLOW_COLUMNS, Column, Kind
+from schema.tables import StoredTable
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -50,6 +53,12 @@ def _segments(octets: bytes) -> list[str]:
     return [address_text(segment) for segment in found if any(segment)]
 
 
+def _floats(values: Array) -> list[float | None]:
+    """Return the shortest decimals that tell the values apart in their own width, None for what JSON cannot write."""
+    known = np.isfinite(values).tolist()
+    return [float(text) if is_known else None for text, is_known in zip(values.astype(str), known, strict=True)]
+
+
 def _renderer(column: Column) -> Callable[[Array], list[Any]]:
     match column.kind:
         case Kind.ADDRESS:
@@ -64,21 +73,47 @@ def _renderer(column: Column) -> Callable[[Array], list[Any]]:
             return lambda values: [_labels(row) for row in values.tolist()]
         case Kind.SEGMENTS:
             return lambda values: [_segments(row.tobytes()) for row in values]
+        case Kind.FLOAT:
+            return _floats
         case _:
             return lambda values: values.tolist()
+
+
+def _rendered(column: Column, given: Array | Symbols | Nullable) -> list[Any]:
+    match given:
+        case Symbols():
+            return [given.names[code] for code in given.codes.tolist()]
+        case Nullable():
+            known = _renderer(column)(given.values)
+            return [None if absent else value for value, absent in zip(known, given.absent.tolist(), strict=True)]
+    return _renderer(column)(given)
+
+
+def _dicts(names: list[str], rendered: list[list[Any]]) -> Iterator[dict[str, Any]]:
+    for values in zip(*rendered, strict=True):
+        yield dict(zip(names, values, strict=True))
 
 
 def rows(flows: Flows) -> Iterator[dict[str, Any]]:
     """Yield each flow as a dict in the order of `FLOW_COLUMNS`; absent symbols are empty strings."""
     rendered: list[list[Any]] = []
     for column in FLOW_COLUMNS:
-        if column.kind is Kind.SYMBOL:
-            symbols = flows.symbols.get(column.name)
-            rendered.append([symbols.names[code] for code in symbols.codes.tolist()] if symbols else [""] * flows.rows)
-        elif column.name in flows.arrays:
-            rendered.append(_renderer(column)(flows.arrays[column.name]))
+        given = (flows.symbols if column.kind is Kind.SYMBOL else flows.arrays).get(column.name)
+        if given is not None:
+            rendered.append(_rendered(column, given))
+        elif column.kind is Kind.SYMBOL:
+            rendered.append([""] * flows.rows)
         else:
-            rendered.append(_renderer(column)(column.zeros(1)) * flows.rows)
-    names = [column.name for column in FLOW_COLUMNS]
-    for values in zip(*rendered, strict=True):
-        yield dict(zip(names, values, strict=True))
+            rendered.append(_rendered(column, column.zeros(1)) * flows.rows)
+    return _dicts([column.name for column in FLOW_COLUMNS], rendered)
+
+
+def rows_of(table: StoredTable, rows: Rows) -> Iterator[dict[str, Any]]:
+    """Yield each row of `table` as a dict in the order of its columns.
+
+    None is NULL, or a float that JSON cannot write (infinity, not a number). Columns that `rows` has not are left out;
+    columns that the table has not are passed over.
+    """
+    columns = [column for column in table.columns if column.name in rows.columns]
+    rendered = [_rendered(column, rows.columns[column.name]) for column in columns]
+    return _dicts([column.name for column in columns], rendered)

@@ -130,11 +130,15 @@ class Decoding(Section):
 
     A template that an exporter has not sent again for `template_lifetime_seconds` is forgotten. Data sets wait for
     their template for `wait_for_template_seconds` (0: not at all), `wait_for_template_size` of them for each exporter.
+
+    `addresses` says which of a sampled packet inside another (a tunnel) are the flow's; the others are stored beside
+    them.
     """
 
     template_lifetime_seconds: int = Field(default=7200, ge=60, le=10**9)
     wait_for_template_seconds: int = Field(default=1800, ge=0, le=86400)
     wait_for_template_size: Size = 2**20
+    addresses: Literal["outer", "inner"] = "outer"
 
 
 class Embedded(Section):

@@ -1,14 +1,17 @@
 """The tables we want, as data, and the SQL that makes them. Pure.
 
 Layout of `flows`: docs/decisions and the measurements behind it say why the hour, the tenants and then the addresses.
+The tables of `schema.tables` are laid out like it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
-from schema.columns import FLOW_COLUMNS, VERSION
+from schema.columns import FLOW_COLUMNS, VERSION, Column
+from schema.tables import DISCARDS, STORED_TABLES
 
 FLOWS = "flows"
 _DEDUPLICATION_WINDOW = 100_000
@@ -126,31 +129,56 @@ def flows_ttl(days: Mapping[str, int]) -> str:
     return f"time_received + toIntervalDay(multiIf({branches}, {max(days.values())}))"
 
 
-def wanted(ttl_days: Mapping[str, int]) -> Schema:
-    """Return the schema of this version; `ttl_days` gives the days that ClickHouse itself keeps each class."""
-    return Schema(VERSION, (replace(_FLOWS, ttl=flows_ttl(ttl_days)), *_SMALL), formers=_FORMERS)
+def category_ttl(days: int) -> str:
+    """Return the TTL of a table of a category, whatever the class of its rows; `storage.observe.ttl_days` reads it."""
+    return f"time_received + toIntervalDay({days})"
 
 
-_SEARCHED = ("src_addr", "dst_addr", "post_nat_src_addr", "post_nat_dst_addr")
-"""Addresses that people search a day of flows for, and that few of its granules hold."""
+def wanted(ttl_days: Mapping[str, int], category_days: Mapping[str, int] = MappingProxyType({})) -> Schema:
+    """Return the schema of this version.
 
-_SORT = "toStartOfHour(time_received), src_tenant, dst_tenant, src_addr, dst_addr"
+    `ttl_days` gives the days that ClickHouse itself keeps each class of flows, `category_days` those of the tables of
+    each `schema.tables.Category`. A category it does not name is kept as long as anything is.
+    """
+    flows = replace(_FLOWS, ttl=flows_ttl(ttl_days))
+    longest = max((*ttl_days.values(), *category_days.values()))
+    others = (
+        replace(_OTHERS[table.name], ttl=category_ttl(category_days.get(table.category, longest)))
+        for table in STORED_TABLES
+    )
+    return Schema(VERSION, (flows, *others, *_SMALL), formers=_FORMERS)
 
-_FLOWS = Table(
-    FLOWS,
-    tuple(Field(column.name, column.clickhouse, column.codec, column.doc) for column in FLOW_COLUMNS),
-    partition_by="(retention_class, toDate(time_received))",
-    primary_key=_SORT,  # without bare time_received, which would spoil range pruning
-    order_by=_SORT,
-    indexes=tuple(f"INDEX {name}_bloom {name} TYPE bloom_filter(0.01) GRANULARITY 1" for name in _SEARCHED),
-    settings=(
-        ("ttl_only_drop_parts", 1),
-        ("merge_with_ttl_timeout", 3600),
-        *RECALCULATE,
-        ("non_replicated_deduplication_window", _DEDUPLICATION_WINDOW),
-    ),
-    comment=version_comment(VERSION),
-)
+
+_SEARCHED = {
+    FLOWS: ("src_addr", "dst_addr", "post_nat_src_addr", "post_nat_dst_addr"),
+    DISCARDS.name: ("src_addr", "dst_addr"),
+}
+"""Addresses that people search a day of a table for, and that few of its granules hold."""
+
+
+def _expiring(name: str, columns: Sequence[Column], order_by: Sequence[str], comment: str) -> Table:
+    sort = ", ".join(("toStartOfHour(time_received)", *order_by))
+    return Table(
+        name,
+        tuple(Field(column.name, column.clickhouse, column.codec, column.doc) for column in columns),
+        partition_by="(retention_class, toDate(time_received))",
+        primary_key=sort,  # without bare time_received, which would spoil range pruning
+        order_by=sort,
+        indexes=tuple(
+            f"INDEX {found}_bloom {found} TYPE bloom_filter(0.01) GRANULARITY 1" for found in _SEARCHED.get(name, ())
+        ),
+        settings=(
+            ("ttl_only_drop_parts", 1),
+            ("merge_with_ttl_timeout", 3600),
+            *RECALCULATE,
+            ("non_replicated_deduplication_window", _DEDUPLICATION_WINDOW),
+        ),
+        comment=comment,
+    )
+
+
+_FLOWS = _expiring(FLOWS, FLOW_COLUMNS, ("src_tenant", "dst_tenant", "src_addr", "dst_addr"), version_comment(VERSION))
+_OTHERS = {table.name: _expiring(table.name, table.columns, table.order_by, table.doc) for table in STORED_TABLES}
 
 _TIME = "DateTime64(3, 'UTC')"
 

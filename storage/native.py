@@ -1,4 +1,7 @@
-"""Flows as one block of ClickHouse's Native format (revision 0, as HTTP takes it), the arrays as they are."""
+"""Flows and other rows as one block of ClickHouse's Native format (revision 0, as HTTP takes it).
+
+The arrays go in as they are.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from schema.batch import Array, Flows, Symbols
+from schema.batch import Array, Flows, Nullable, Rows, Symbols
 from schema.columns import BY_NAME, FLOW_COLUMNS, Column, Kind
+from schema.tables import StoredTable
 from storage.ddl import NAMES, NAMINGS
 
 Buffer = bytes | memoryview
@@ -31,11 +35,19 @@ def encode(flows: Flows, columns: Sequence[str]) -> bytes:
     values = []
     for name in columns:
         column = BY_NAME[name]
-        if column.kind is Kind.SYMBOL:
-            values.append((name, column.clickhouse, _symbols(flows.symbols[name])))
-        else:
-            values.append((name, column.clickhouse, _array(column, flows.arrays[name])))
+        given = flows.symbols[name] if column.kind is Kind.SYMBOL else flows.arrays[name]
+        values.append((name, column.clickhouse, _values(column, given)))
     return _block(flows.rows, values)
+
+
+def encode_rows(table: StoredTable, rows: Rows) -> tuple[list[str], bytes]:
+    """Return the names, in table order, of the columns that rows of `table` have, and the block of these columns.
+
+    What the table does not know is passed over. ValueError for a Nullable where the table has no NULL.
+    """
+    columns = [column for column in table.columns if column.name in rows.columns]
+    values = [(column.name, column.clickhouse, _values(column, rows.columns[column.name])) for column in columns]
+    return [column.name for column in columns], _block(rows.rows, values)
 
 
 def encode_names(names: Sequence[Name]) -> bytes:
@@ -60,6 +72,18 @@ def _block(rows: int, columns: Sequence[tuple[str, str, Sequence[Buffer]]]) -> b
     for name, kind, values in columns:
         buffers += [_string(name) + _string(kind), *values]
     return b"".join(buffers)
+
+
+def _values(column: Column, given: Array | Symbols | Nullable) -> list[Buffer]:
+    match given:
+        case Symbols():
+            return _symbols(given)
+        case Nullable() if column.nullable:
+            return [np.ascontiguousarray(given.absent, np.bool_).data, *_array(column, given.values)]
+        case Nullable():
+            raise ValueError(f"the column {column.name} has no NULL")
+    known = [bytes(len(given))] if column.nullable else []
+    return [*known, *_array(column, given)]
 
 
 def _array(column: Column, values: Array) -> list[Buffer]:

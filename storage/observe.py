@@ -7,11 +7,14 @@ import re
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from schema.tables import STORED_TABLES
 from storage.client import Client
 from storage.ddl import FLOWS, Field, Table
 
 _TTL = re.compile(r" TTL (.*?)(?: SETTINGS .*)?$", re.DOTALL)
 _BRANCH = re.compile(r"retention_class = '((?:[^'\\]|\\.)*)', (\d+)")
+_SAME_FOR_ALL = re.compile(r"time_received \+ toIntervalDay\((\d+)\)")
+_CATEGORIES = {table.name: table.category.value for table in STORED_TABLES}
 _INDEX = re.compile(r"INDEX \w+ [^,]+? TYPE \S+ GRANULARITY \d+")
 _VERSION = re.compile(r"flowkeep schema (\d+)")
 
@@ -41,7 +44,7 @@ class Observed:
 
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """The active parts of one (retention class, day) partition; times are those of the collector's clock."""
+    """The active parts of one (retention class, day) partition of a table; times are by the collector's clock."""
 
     partition_id: str
     retention_class: str
@@ -50,6 +53,7 @@ class Partition:
     bytes: int
     oldest: datetime | None
     newest: datetime | None
+    table: str = FLOWS
 
 
 def observe(client: Client) -> Observed:
@@ -89,17 +93,23 @@ def _codec(printed: str) -> str:
 
 
 def ttl_days(table: Table) -> dict[str, int]:
-    """Return the days by retention class that a flows table's TTL says; empty where it says nothing of the kind."""
+    """Return the days that a table's TTL says: by retention class for flows, by category for the other tables.
+
+    Empty where it says nothing of the kind.
+    """
+    if table.name in _CATEGORIES:
+        said = _SAME_FOR_ALL.fullmatch(table.ttl)
+        return {_CATEGORIES[table.name]: int(said[1])} if said else {}
     return {re.sub(r"\\(.)", r"\1", name): int(days) for name, days in _BRANCH.findall(table.ttl)}
 
 
 def partitions(client: Client, table: str = FLOWS) -> list[Partition]:
-    """Return the partitions of a table laid out as `flows`, by class and day."""
+    """Return the partitions of `flows`, or of a table laid out like it, by class and day."""
     times = {(name, day): (oldest, newest) for name, day, oldest, newest in client.query(_TIMES, {"table": table}).rows}
     found = []
     for text, partition_id, rows, size in client.query(_PARTS, {"database": client.database, "table": table}).rows:
         retention_class, day_text = ast.literal_eval(text)
         day = date.fromisoformat(day_text)
         oldest, newest = times.get((retention_class, day), (None, None))
-        found.append(Partition(partition_id, retention_class, day, rows, size, oldest, newest))
+        found.append(Partition(partition_id, retention_class, day, rows, size, oldest, newest, table))
     return found

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from schema.batch import Flows
+from schema.batch import Flows, Rows
+from schema.tables import STORED_TABLES
 from storage.client import Client
 from storage.ddl import FLOWS, NAMES
-from storage.native import Name, encode, encode_names, present
+from storage.native import Name, encode, encode_names, encode_rows, present
 
 _NAMES_KNOWN = 100_000
+_TABLES = {table.name: table for table in STORED_TABLES}
 
 
 class Writer:
@@ -26,10 +28,21 @@ class Writer:
         """
         if not flows.rows:
             return
-        if "time_received" not in flows.arrays or "retention_class" not in flows.symbols:
-            raise ValueError("a batch to be stored needs the columns time_received and retention_class")
         columns = present(flows)
+        _check(columns)
         self._client.insert(FLOWS, columns, encode(flows, columns), token)
+
+    def write_rows(self, table: str, rows: Rows, token: str) -> None:
+        """Store rows of one of `schema.tables.STORED_TABLES` once, however often they are written with this `token`.
+
+        Tables do not share tokens: one that a block goes by may be given for all of them. ValueError as of `write`;
+        KeyError for a table of no such name.
+        """
+        if not rows.rows:
+            return
+        columns, octets = encode_rows(_TABLES[table], rows)
+        _check(columns)
+        self._client.insert(table, columns, octets, f"{table} {token}")
 
     def write_names(self, names: Sequence[Name]) -> None:
         """Store the names that this writer has not stored yet: exporters say them again every few minutes."""
@@ -42,3 +55,8 @@ class Writer:
         if len(self._known) > _NAMES_KNOWN:
             self._known.clear()
         self._known |= {name[:4]: name[4:6] for name in news}
+
+
+def _check(columns: Sequence[str]) -> None:
+    if "time_received" not in columns or "retention_class" not in columns:
+        raise ValueError("a batch to be stored needs the columns time_received and retention_class")

@@ -56,6 +56,10 @@ def test_blocks_add_up_and_the_numbering_is_told_by_stream() -> None:
              "duplicates": 2, "resets": 3, "shared": False},
         ],
         "faults": {"too_short": 1},
+        "discards": 0,
+        "counter_rows": {},
+        "passed_over": {},
+        "agent_drops": {},
     }  # fmt: skip
 
 
@@ -64,5 +68,6 @@ def test_nothing_decoded_is_all_zero() -> None:
     totals.add(Decoded(Flows(0)))
     shown = totals.shown()
     assert set(shown.pop("octets").values()) == {0}
-    assert (shown.pop("sequence"), shown.pop("faults")) == ([], {})
+    assert shown.pop("sequence") == []
+    assert [shown.pop(kind) for kind in ("faults", "counter_rows", "passed_over", "agent_drops")] == [{}] * 4
     assert set(shown.values()) == {0}

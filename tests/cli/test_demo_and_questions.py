@@ -76,6 +76,18 @@ def test_top_scales_by_sampling_once(config: str) -> None:
     assert rows == sorted(rows, key=lambda row: -row["bytes"])
 
 
+def test_interfaces_have_counters_flows_and_the_tenant_behind_them(config: str) -> None:
+    done = flowkeep("interfaces", "access1", "--last", "1h", "--json", "-c", config)
+    rows = {row["if_index"]: row for row in map(json.loads, done.stdout.splitlines())}
+    assert set(rows) == {1, 2, 10, 11, 12, 13}
+    assert {index for index, row in rows.items() if row["tenant"]} == {10}, "a virtual machine is behind it"
+    assert rows[10]["tenant"] == "tiny-games"
+    ways = [row[way] for row in rows.values() for way in ("in", "out")]
+    seen, counted = (sum(way[name] for way in ways) for name in ("flow_octets", "octets"))
+    # a packet in a hundred is sampled, some 2,000 of them
+    assert 0.75 < seen / counted < 1.25
+
+
 def test_a_wrong_filter_has_a_caret(config: str) -> None:
     done = flowkeep("flows", "scr ip 192.0.2.1", "-c", config)
     assert done.returncode == 2
@@ -87,7 +99,7 @@ def test_retention_show_agrees_and_a_second_purge_finds_nothing(config: str) -> 
     shown = flowkeep("retention", "show", "--json", "-c", config)
     assert shown.returncode == 0
     assert {state["name"]: state["agrees"] for state in json.loads(shown.stdout)} == {
-        "basic": True, "standard": True, "extended": True
+        "basic": True, "standard": True, "extended": True, "counters": True, "discards": True
     }  # fmt: skip
     purged = flowkeep("retention", "purge", "--json", "-c", config)
     assert json.loads(purged.stdout)["due"] == []

@@ -56,12 +56,19 @@ def test_senders_and_limits_are_as_configured(tmp_path: Path) -> None:
     assert (limits.template_lifetime, limits.waiting_time, limits.waiting_octets) == (600_000, 1_800_000, 2 * 2**20)
 
 
+@pytest.mark.parametrize(("more", "inner"), [("", False), ("outer", False), ("inner", True)])
+def test_of_tunnels_the_addresses_are_as_configured(tmp_path: Path, more: str, inner: bool) -> None:
+    config = configured(tmp_path, f"decoding: {{addresses: {more}}}\n" if more else "")
+    assert limits_of(config).inner is inner
+
+
 @pytest.mark.parametrize(
     ("old", "new", "complaint"),
     [
         ("sampling_rate: 1}", "sampling_rate: 1, default_sampling_rate: 9}", "sampling_rate always holds"),
         ("trust_exporter_address: true", "trust_exporter_address: some", "trust_exporter_address"),
         ("metrics:", "decoding: {template_lifetime_seconds: 5}\nmetrics:", "at least 60"),
+        ("metrics:", "decoding: {addresses: both}\nmetrics:", "'outer' or 'inner'"),
         ("listen_tcp: [", "listen_tcp: ['127.0.0.1:4739', '127.0.0.1:4739', ", "127.0.0.1:4739 is given twice"),
     ],
 )

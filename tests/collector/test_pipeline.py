@@ -39,6 +39,7 @@ class Bench:
         self.directory.mkdir(parents=True)
         self.closed: list[set[int]] = []
         self.metrics = Metrics()
+        self.node = node
         self._client = node.connect("ingest")
         self.stopping = False
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import struct
 import urllib.request
 
+from retention.policy import load_policy
 from tests.collector.site import TENANTS, Site, wait_for
 from tests.decoders.wire import a_set, template, v9
 
@@ -53,3 +55,26 @@ def test_sighup_reloads_and_a_policy_change_reaches_the_database(site: Site) -> 
         assert shown.returncode == 0, shown.stdout
         assert "45 d" in shown.stdout
         assert "47 d" in shown.stdout
+
+
+def test_which_categories_are_not_stored_is_said_at_the_start_and_at_each_reload(site: Site) -> None:
+    policy = site.directory / "retention.yaml"
+    both = policy.read_text()
+    before, _, rest = both.partition("categories:\n")
+    policy.write_text(before + rest[rest.index("# A tenant's class") :])
+    assert load_policy(policy, {}).named == {}
+    said = f"counters and discards are not stored: {policy} names no such category"
+    with site.collector() as collector:
+        assert site.log.read_text().count(said) == 1
+        os.kill(collector.pid, signal.SIGHUP)
+        wait_for(lambda: site.log.read_text().count(said) == 2)
+        shown = site.flowkeep("retention", "show")
+        assert (shown.returncode, "counters" in shown.stdout) == (0, False), shown.stdout
+        policy.write_text(both)
+        wait_for(lambda: site.log.read_text().count("tenants and policy are reloaded") == 2)
+        assert site.log.read_text().count("not stored") == 2
+        shown = site.flowkeep("retention", "show", "--json")
+        assert shown.returncode == 0, shown.stdout
+        found = {state["name"]: state for state in json.loads(shown.stdout)}
+        assert "counters_interface" in found["counters"]["tables"]
+        assert found["discards"]["tables"] == ["discards"]

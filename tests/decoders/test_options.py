@@ -44,6 +44,14 @@ def test_rates_by_sampler_interface_and_plain() -> None:
     assert [row["sampling_rate"] for row in rows] == [512, 1024, 64, 100]
 
 
+def test_what_is_told_last_on_the_wire_holds_whatever_template_tells_it() -> None:
+    told = a_set(1, options_template9(300, [(1, 4)], [(34, 4)]) + options_template9(301, [(1, 4)], [(50, 4)]))
+    data = [a_set(id_, struct.pack(">II", 7, rate)) for id_, rate in ((300, 10), (301, 20), (300, 30))]
+    for order in ((0, 1, 2), (2, 1, 0), (0, 2, 1)):
+        (row,) = flows(v9(FLOW, told, *(data[index] for index in order), flow(1, 1, 2)))
+        assert row["sampling_rate"] == (10, 20, 30)[order[-1]]
+
+
 def test_options_behind_the_flows_they_explain_in_one_datagram() -> None:
     plain = a_set(1, options_template9(302, [(1, 4)], [(34, 4)]))
     rows = flows(v9(FLOW, flow(1, 1, 0), plain, a_set(302, struct.pack(">II", 7, 100))))

@@ -23,7 +23,9 @@ from scapy.layers.ipsec import AH
 from scapy.layers.l2 import ARP, Dot1AD, Dot1Q, Ether
 from scapy.layers.sctp import SCTP
 
-from decoders.packet_header import COLUMNS, MAX_EXTENSIONS, HeaderColumns, parse, parse_at
+from decoders.packet_header import BASIC, COLUMNS, HeaderColumns, parse, parse_at
+from decoders.packet_ip import MAX_EXTENSIONS
+from decoders.packet_link import MAX_TAGS
 from schema.columns import BY_NAME, Kind
 
 ETHERNET, IPV4, IPV6 = 1, 11, 12
@@ -65,20 +67,32 @@ BUILT: dict[str, tuple[Any, dict[str, Any]]] = {
         LINK / V6 / ICMPv6EchoRequest(data=PAYLOAD),
         MACS | IN_V6 | {"proto": 58, "icmp_type": 128, "bytes": 148},
     ),
-    "other protocol": (LINK / v4(proto=47) / PAYLOAD,
-                       MACS | IN_V4 | {"proto": 47, "bytes": 120}),
+    "other protocol": (LINK / v4(proto=50) / PAYLOAD,
+                       MACS | IN_V4 | {"proto": 50, "bytes": 120}),
     "vlan": (LINK / Dot1Q(vlan=4094, prio=7) / V4 / DATAGRAM, MACS | IN_V4 | IN_UDP | {"src_vlan": 4094, "bytes": 28}),
     "provider bridge": (
         LINK / Dot1AD(vlan=100) / Dot1Q(vlan=200) / V6 / DATAGRAM,
-        MACS | IN_V6 | IN_UDP | {"src_vlan": 100, "bytes": 48},
+        MACS | IN_V6 | IN_UDP | {"src_vlan": 100, "inner_vlan": 200, "bytes": 48},
     ),
     "two plain tags": (
         LINK / Dot1Q(vlan=100) / Dot1Q(vlan=200) / V4 / DATAGRAM,
-        MACS | IN_V4 | IN_UDP | {"src_vlan": 100, "bytes": 28},
+        MACS | IN_V4 | IN_UDP | {"src_vlan": 100, "inner_vlan": 200, "bytes": 28},
     ),
     "old provider tag": (
         Ether(src=LINK.src, dst=LINK.dst, type=0x9100) / Dot1Q(vlan=300) / V4 / DATAGRAM,
         MACS | IN_V4 | IN_UDP | {"src_vlan": 300, "bytes": 28},
+    ),
+    "as many tags as are followed": (
+        LINK / Dot1AD(vlan=1) / Dot1Q(vlan=2) / Dot1Q(vlan=3) / Dot1Q(vlan=4) / V4 / DATAGRAM,
+        MACS | IN_V4 | IN_UDP | {"src_vlan": 1, "inner_vlan": 2, "bytes": 28},
+    ),
+    "udp-lite": (
+        LINK / v4(proto=136) / bytes(DATAGRAM),
+        MACS | IN_V4 | {"proto": 136, "src_port": 53, "dst_port": 50001, "bytes": 28},
+    ),
+    "dccp": (
+        LINK / IPv6(src="2001:db8::1", dst="2001:db8::2", tc=0x28, nh=33) / bytes(DATAGRAM),
+        MACS | IN_V6 | {"proto": 33, "src_port": 53, "dst_port": 50001, "bytes": 48},
     ),
     "v4 options": (
         LINK / v4(options=[IPOption_NOP()] * 40) / DATAGRAM,
@@ -111,19 +125,21 @@ BUILT: dict[str, tuple[Any, dict[str, Any]]] = {
 
 REJECTED = {
     "arp": LINK / ARP(),
-    "three tags": LINK / Dot1Q(vlan=1) / Dot1Q(vlan=2) / Dot1Q(vlan=3) / V4 / DATAGRAM,
+    "five tags": LINK / Dot1Q(vlan=1) / Dot1Q(vlan=2) / Dot1Q(vlan=3) / Dot1Q(vlan=4) / Dot1Q(vlan=5) / V4 / DATAGRAM,
     "version 6 under the EtherType of 4": LINK / v4(version=6) / DATAGRAM,
     "header length below 20": LINK / v4(ihl=4) / DATAGRAM,
 }
 
 
-def parse_list(headers: Sequence[bytes], protocol: Sequence[int] | int, padding: int = 0) -> HeaderColumns:
+def parse_list(
+    headers: Sequence[bytes], protocol: Sequence[int] | int, padding: int = 0, inner: bool = False
+) -> HeaderColumns:
     width = max(map(len, headers))
     matrix = np.full((len(headers), width), padding, np.uint8)
     for row, header in zip(matrix, headers, strict=True):
         row[: len(header)] = np.frombuffer(header, np.uint8)
     codes = protocol if isinstance(protocol, int) else np.array(protocol, np.uint32)
-    return parse(matrix, np.array([len(header) for header in headers]), codes)
+    return parse(matrix, np.array([len(header) for header in headers]), codes, inner)
 
 
 def row(columns: HeaderColumns, index: int) -> dict[str, Any]:
@@ -149,10 +165,9 @@ def slow(header: bytes, protocol: int) -> tuple[bool, dict[str, Any]]:
     if protocol == ETHERNET:
         found |= {"dst_mac": number(0, 6), "src_mac": number(6, 6)}
         at, kind = 14, number(12, 2)
-        for depth in range(2):
+        for vlan in ("src_vlan", "inner_vlan", "", "")[:MAX_TAGS]:
             if kind in (0x8100, 0x88A8, 0x9100):
-                if depth == 0:
-                    found["src_vlan"] = number(at, 2) & 0xFFF
+                found |= {vlan: number(at, 2) & 0xFFF} if vlan else {}
                 at, kind = at + 4, number(at + 2, 2)
     ok = True
     if kind == 0x0800 and len(header) >= at + 20 and header[at] >> 4 == 4 and header[at] & 15 >= 5:
@@ -176,12 +191,12 @@ def slow(header: bytes, protocol: int) -> tuple[bool, dict[str, Any]]:
     else:
         ok, proto, whole = False, 0, False
     found["proto"] = proto
-    if whole and proto in (6, 17, 132):
+    if whole and proto in (6, 17, 33, 132, 136):
         found |= {"src_port": number(at, 2), "dst_port": number(at + 2, 2)}
     if whole and proto == 6:
         found["tcp_flags"] = number(at + 12, 2) & 0xFFF
     if whole and proto in (1, 58):
-        found |= {"icmp_type": number(at, 1), "icmp_code": number(at + 1, 1)}
+        found |= {"icmp_type": number(at, 2) >> 8, "icmp_code": number(at, 2) & 0xFF}
     return ok, {name: value for name, value in found.items() if value and value != "::"}
 
 
@@ -207,24 +222,34 @@ def test_a_mixed_batch_gives_the_same_rows() -> None:
 def test_frame_without_an_ip_header_that_can_be_read(name: str) -> None:
     columns = parse_list([bytes(REJECTED[name])], ETHERNET)
     assert not columns.ok[0]
-    assert row(columns, 0).keys() <= {"src_mac", "dst_mac", "src_vlan"}
+    assert row(columns, 0).keys() <= {"src_mac", "dst_mac", "src_vlan", "inner_vlan"}
 
 
 def test_header_protocols_of_sflow() -> None:
     v4, v6 = bytes(V4 / DATAGRAM), bytes(V6 / DATAGRAM)
-    columns = parse_list([v4, v6, v6, v4, v4], [IPV4, IPV6, IPV4, IPV6, 7])
+    columns = parse_list([v4, v6, v6, v4, v4], [IPV4, IPV6, IPV4, IPV6, 5])
     assert columns.ok.tolist() == [True, True, False, False, False]
     assert row(columns, 0) == IN_V4 | IN_UDP | {"bytes": 28}
     assert row(columns, 1) == IN_V6 | IN_UDP | {"bytes": 48}
     assert row(columns, 2) == row(columns, 3) == row(columns, 4) == {}
 
 
-def test_columns_are_those_of_the_schema() -> None:
-    arrays = parse_list([b"\0"] * 3, ETHERNET).arrays
-    assert tuple(arrays) == COLUMNS
-    for name, values in arrays.items():
+def test_columns_are_those_of_the_schema_and_only_those_that_some_packet_has() -> None:
+    plain = parse_list([b"\0"] * 3, ETHERNET).arrays
+    assert tuple(plain) == BASIC
+    tagged = parse_list([bytes(BUILT["provider bridge"][0])] * 3, ETHERNET).arrays
+    assert tuple(tagged) == (*BASIC, "inner_vlan")
+    assert set(BASIC) < set(COLUMNS) <= set(BY_NAME)
+    for name, values in tagged.items():
         assert values.dtype == BY_NAME[name].dtype
         assert values.shape == ((3, 16) if BY_NAME[name].kind is Kind.ADDRESS else (3,))
+
+
+def test_link_is_what_stands_before_the_ip_header() -> None:
+    names = ["udp over v4", "vlan", "provider bridge", "as many tags as are followed"]
+    columns = parse_list([bytes(BUILT[name][0]) for name in names] + [bytes(LINK / ARP())], ETHERNET)
+    assert columns.link.tolist() == [14, 18, 22, 30, 0]
+    assert parse_list([bytes(V4 / DATAGRAM)], IPV4).link.tolist() == [0]
 
 
 @pytest.mark.parametrize("shape", [(0, 128), (0, 0), (3, 0)])
@@ -270,7 +295,7 @@ def test_headers_in_place_in_a_buffer_longer_than_one_chunk() -> None:
 @st.composite
 def header(draw: st.DrawFn) -> tuple[bytes, int]:
     """Random octets, or a built frame with octets overwritten and cut anywhere, under any header protocol."""
-    protocol = draw(st.sampled_from([ETHERNET, ETHERNET, IPV4, IPV6, 0, 7]))
+    protocol = draw(st.sampled_from([ETHERNET, ETHERNET, IPV4, IPV6, 0, 5]))
     if draw(st.booleans()):
         return draw(st.binary(max_size=160)), protocol
     frame = bytearray(bytes(draw(st.sampled_from(list(BUILT.values())))[0])[0 if protocol == ETHERNET else 14 :])

@@ -19,6 +19,7 @@ CHECKLIST = [
     *(f"V9-{number}" for number in range(1, 11)),
     *(f"O-{number}" for number in range(1, 7)),
     *(f"I-{number}" for number in range(1, 15)),
+    *(f"S-{number}" for number in range(1, 12)),
     *("1.6 NSEL", "1.6 NAT", "1.6 MPLS", "1.6 sections", "1.6 status", "1.8", "1.9", "4.2"),
 ]
 

@@ -92,6 +92,7 @@ DELETES = "delete events less what update events counted"
 
 _ICMP_PROTOCOLS = (1, 58)
 _ABSENT = ("0.0.0.0", "::", "00:00:00:00:00:00", "1970-01-01T00:00:00.000Z", "", 0)
+_ABSENT_BY_NAME = {("in_if_form", "index"), ("out_if_form", "index"), ("tunnel", "none"), ("tunnel_layer", "only")}
 _MIRRORED = (
     ("src_addr", "dst_addr"), ("src_port", "dst_port"), ("src_mask", "dst_mask"), ("src_as", "dst_as"),
     ("src_vlan", "dst_vlan"), ("src_mac", "dst_mac"), ("in_if", "out_if"), ("in_vrf", "out_vrf"),
@@ -103,7 +104,8 @@ _EVENTS = ("firewall_event", "firewall_event_code", "nat_event")
 
 def present(row: Row) -> Row:
     """Return a row without the columns that are absent; an address of zeros is one, whichever family it is of."""
-    return {name: value for name, value in row.items() if value not in _ABSENT and value != []}
+    given = {name: value for name, value in row.items() if value not in _ABSENT and value != []}
+    return {name: value for name, value in given.items() if (name, value) not in _ABSENT_BY_NAME}
 
 
 class Exporter:

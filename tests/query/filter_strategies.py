@@ -39,6 +39,7 @@ _ENDED = {
     "if": INTERFACES,
 }
 _SINGLE = {
+    "inner vlan": (0, 7, 4095),
     "proto": (1, 6, 17, 58, 255),
     "tos": (0, 8, 255),
     "bytes": (0, 1000, 10**6, 10**9 + 5, 2**64 - 1),
@@ -77,7 +78,7 @@ _CONDITIONS = st.one_of(
     st.sampled_from((4, 6)).map(Family),
     st.sampled_from(sorted(set(FLAGS) & set(range(1, 64)))).map(Flags),
     _numbers(),
-    st.builds(Within, st.sampled_from(("ip", "nat ip")), _PLACES, _ENDS),
+    st.builds(Within, st.sampled_from(("ip", "nat ip", "tun ip")), _PLACES, _ENDS),
     st.builds(Within, st.sampled_from(("next ip", "exporter")), _PLACES),
     st.builds(Named, st.just("tenant"), st.sampled_from(NAMES), _ENDS),
     st.builds(Named, st.just("asa user"), st.sampled_from(NAMES)),

@@ -12,7 +12,7 @@ import numpy as np
 
 from query.sql import Sql
 from schema.batch import Flows, Symbols
-from schema.columns import DIRECTIONS, FLOW_COLUMNS, FLOW_TYPES, Column, Kind
+from schema.columns import DIRECTIONS, FLOW_COLUMNS, FLOW_TYPES, LAYERS, TUNNELS, Column, Kind
 
 SINCE = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=3)  # or they would expire
 UNTIL = SINCE + timedelta(hours=1)
@@ -64,6 +64,7 @@ def _row(chance: random.Random, number: int) -> Row:
         "dst_as": chance.choice(AS_NUMBERS),
         "src_vlan": chance.choice((0, 5, 4094)),
         "dst_vlan": chance.choice((0, 5, 4094)),
+        "inner_vlan": chance.choice((0, 0, 7)),
         "src_tenant": chance.choice(NAMES),
         "dst_tenant": chance.choice(NAMES),
         "direction": chance.choice(DIRECTIONS),
@@ -72,7 +73,7 @@ def _row(chance: random.Random, number: int) -> Row:
     row |= {"forwarding_status": chance.choice(STATUSES), "flow_direction": chance.choice((0, 1))}
     row |= {"in_vrf": chance.choice(VRFS), "out_vrf": chance.choice(VRFS)}
     row["mpls_labels"] = chance.choice(([], [], [16], [2**20 - 1, 17], list(range(16, 26))))
-    row |= chance.choice((_plain, _plain, _translated, _block, _firewall))(chance, pool)
+    row |= chance.choice((_plain, _tunnelled, _translated, _block, _firewall))(chance, pool)
     if proto in (1, 58):
         row |= {"icmp_type": chance.choice((0, 3, 8, 128)), "icmp_code": chance.choice((0, 1, 3))}
     if proto in (6, 17):
@@ -84,6 +85,15 @@ def _row(chance: random.Random, number: int) -> Row:
 
 def _plain(chance: random.Random, pool: tuple[str, ...]) -> Row:
     return {}
+
+
+def _tunnelled(chance: random.Random, pool: tuple[str, ...]) -> Row:
+    return {
+        "tunnel": chance.choice(TUNNELS[1:]),
+        "tunnel_layer": chance.choice(LAYERS[1:]),
+        "tunnel_src_addr": mapped(chance.choice(V4 + V6)),
+        "tunnel_dst_addr": mapped(chance.choice(V4 + V6)),
+    }
 
 
 def _translated(chance: random.Random, pool: tuple[str, ...]) -> Row:

@@ -2,7 +2,8 @@
 
 nfdump keeps an ICMP flow's type and code in its destination port, we keep no port there: the filters on ports leave
 ICMP out. nfdump 1.7.1 filters AS numbers only beside a database of places, stores no observation domain of NetFlow v9,
-and says `nip` and `nport` where later ones say `nat ip` and `nat port`.
+and says `nip` and `nport` where later ones say `nat ip` and `nat port`. It takes no tunnels from NetFlow v9
+and knows no inner VLAN: `tun ip` and `inner vlan` are compared with the slow evaluator only.
 """
 
 from __future__ import annotations

@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retention.guard import permit
-from retention.plan import Plan, make_plan
+from retention.plan import Plan, Step, make_plan
 from retention.policy import Policy
 from settings.errors import RefusalError
 from storage.observe import Partition
 
-Make = Callable[[str, str], Partition]
+Make = Callable[..., Partition]
 DUE = datetime(2026, 11, 16, tzinfo=UTC)  # when day 2026-11-01 of class basic, kept 14 days, is due
 MILLISECOND = timedelta(milliseconds=1)
 
@@ -56,26 +56,69 @@ def test_unknown_classes_and_future_days_are_findings_and_stay(policy: Policy, p
     ]
 
 
+def test_categories_go_by_their_own_age_table_by_table(policy: Policy, partition: Make) -> None:
+    stored = [
+        partition("discards", "2026-11-08", "discards"),
+        partition("discards", "2026-11-09", "discards"),
+        partition("counters", "2026-08-17", "counters_vlan"),
+        partition("counters", "2026-08-17", "counters_host"),
+        partition("counters", "2026-11-08", "counters_host"),
+        partition("basic", "2026-11-08"),
+    ]
+    steps = make_plan(stored, policy, DUE).steps
+    assert [(step.partition.table, step.partition.day.isoformat()) for step in steps] == [
+        ("counters_host", "2026-08-17"), ("counters_vlan", "2026-08-17"), ("discards", "2026-11-08")
+    ]  # fmt: skip
+    assert steps[0].reason == (
+        "day 2026-08-17 of category counters ended 2026-08-18T00:00Z; kept 90 d; due since 2026-11-16T00:00Z"
+    )
+
+
+def test_rows_of_a_category_that_the_policy_does_not_name_are_findings_and_stay(
+    policy: Policy, partition: Make
+) -> None:
+    fewer = policy.model_copy(update={"categories": policy.categories.model_copy(update={"counters": None})})
+    stored = [
+        partition("counters", "2020-01-01", "counters_host"),
+        partition("basic", "2020-01-01", "discards"),
+        partition("counters", "2020-01-01"),
+    ]
+    plan = make_plan(stored, fewer, DUE)
+    assert plan.steps == ()
+    assert [finding.text for finding in plan.findings] == [
+        "7 rows of day 2020-01-01 in class 'basic' in discards: the policy has no such class; add it, so that they "
+        "expire, or find out who wrote them",
+        "7 rows of day 2020-01-01 in category 'counters' in counters_host: the policy names no such category; name it, "
+        "or wait for ClickHouse's own expiry",
+        "7 rows of day 2020-01-01 in class 'counters': the policy has no such class; add it, so that they expire, or "
+        "find out who wrote them",
+    ]
+
+
+PLACES = {
+    ("flows", "basic"): 14, ("flows", "standard"): 30, ("flows", "extended"): 90, ("flows", "gold"): None,
+    ("flows", "counters"): None, ("counters_host", "counters"): 90, ("counters_interface", "counters"): 90,
+    ("counters_host", "basic"): None, ("discards", "discards"): 7, ("discards", "extended"): None,
+}  # fmt: skip
+"""Tables and classes, with the days that the example keeps them; None where it does not explain them."""
+
+
 @settings(deadline=None)
 @given(
-    st.lists(
-        st.tuples(
-            st.sampled_from(("basic", "standard", "extended", "gold")), st.dates(date(2025, 1, 1), date(2027, 12, 31))
-        )
-    ),
+    st.lists(st.tuples(st.sampled_from(sorted(PLACES)), st.dates(date(2025, 1, 1), date(2027, 12, 31)))),
     st.datetimes(datetime(2025, 1, 1), datetime(2028, 12, 31), timezones=st.just(UTC)),
 )
 def test_no_plan_drops_a_moment_before_its_age_nor_forgets_one(
-    policy: Policy, stored: list[tuple[str, date]], now: datetime
+    policy: Policy, stored: list[tuple[tuple[str, str], date]], now: datetime
 ) -> None:
-    partitions = [Partition("id", name, day, 1, 1, None, None) for name, day in stored]
+    partitions = [Partition("id", name, day, 1, 1, None, None, table=table) for (table, name), day in stored]
     plan = make_plan(partitions, policy, now)
     permit(plan, policy, now)
     planned = [step.partition for step in plan.steps]
     for partition in partitions:
-        kept = policy.classes.get(partition.retention_class)
+        kept = PLACES[partition.table, partition.retention_class]
         last = datetime.combine(partition.day, datetime.max.time(), UTC)
-        expired = kept is not None and now - last > timedelta(days=kept.keep_for)
+        expired = kept is not None and now - last > timedelta(days=kept)
         assert (partition in planned) == expired
 
 
@@ -98,6 +141,20 @@ def test_guard_refuses_a_plan_made_under_a_shorter_or_another_policy(policy: Pol
     other = policy.model_copy(update={"classes": {"standard": policy.classes["standard"]}})
     with pytest.raises(RefusalError, match="of a class that the policy has not"):
         permit(plan, other, DUE)
+
+
+def test_guard_goes_by_the_category_and_its_table(policy: Policy, partition: Make) -> None:
+    plan = make_plan([partition("discards", "2026-11-08", "discards")], policy, DUE)
+    permit(plan, policy, DUE)
+    with pytest.raises(RefusalError, match=r"day 2026-11-08 of category 'discards' in discards is not due before"):
+        permit(plan, policy, DUE - MILLISECOND)
+    none = policy.model_copy(update={"categories": type(policy.categories)()})
+    with pytest.raises(RefusalError, match="of a category that the policy has not"):
+        permit(plan, none, DUE)
+    for table, name in (("purges", "basic"), ("counters_host", "basic"), ("flows", "discards")):
+        step = Step(partition(name, "2020-01-01", table), DUE, "")
+        with pytest.raises(RefusalError, match="of a class that the policy has not"):
+            permit(Plan(DUE, (step,), ()), policy, DUE)
 
 
 def test_guard_refuses_a_policy_without_classes(policy: Policy) -> None:

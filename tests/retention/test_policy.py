@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from retention.policy import Policy, load_policy
+from retention.policy import Categories, Policy, load_policy
+from schema.tables import Category
 from settings.errors import ConfigError
 from tenants.allocations import load_allocations
 
@@ -31,6 +32,64 @@ def test_example_gives_ages_and_the_margin_of_the_ttl(policy: Policy) -> None:
         "extended": 90,
     }
     assert policy.ttl_days() == {"basic": 16, "standard": 32, "extended": 92}
+
+
+def test_example_keeps_both_categories_each_in_all_its_tables(policy: Policy) -> None:
+    assert policy.category_days() == {"counters": 92, "discards": 9}
+    assert policy.kept("counters_host", "counters") is policy.categories.counters
+    assert policy.kept("discards", "discards") is policy.categories.discards
+    assert policy.kept("flows", "basic") is policy.classes["basic"]
+
+
+@pytest.mark.parametrize(
+    ("table", "name"),
+    [("flows", "counters"), ("counters_host", "discards"), ("counters_host", "basic"), ("purges", "counters")],
+)
+def test_rows_of_a_class_that_their_table_has_not_are_unexplained(policy: Policy, table: str, name: str) -> None:
+    assert policy.kept(table, name) is None
+
+
+def test_every_category_can_be_named() -> None:
+    assert set(Categories.model_fields) == set(Category)
+
+
+@pytest.mark.parametrize("section", ["", "categories: {}\n"])
+def test_a_policy_may_name_no_category(tmp_path: Path, section: str) -> None:
+    path = tmp_path / "retention.yaml"
+    path.write_text(without_categories() + section)
+    policy = load_policy(path, {})
+    assert (policy.named, policy.category_days()) == ({}, {})
+    assert policy.kept("discards", "discards") is None
+
+
+def without_categories() -> str:
+    """The example without its section of categories."""
+    before, _, rest = EXAMPLE.read_text().partition("categories:\n")
+    return before + rest[rest.index("# A tenant's class") :]
+
+
+def test_a_class_may_not_have_the_name_of_a_category_and_the_line_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "retention.yaml"
+    path.write_text(EXAMPLE.read_text().replace("  basic:", "  counters:", 1).replace(": basic\n", ": counters\n"))
+    line = path.read_text().splitlines().index("  counters:") + 1
+    with pytest.raises(ConfigError) as caught:
+        load_policy(path, {})
+    assert str(caught.value) == (
+        f"{path}:{line}: classes.counters: this is the name of a category; name the class otherwise, or move it to "
+        "'categories'"
+    )
+
+
+def test_faults_of_categories_have_their_lines(tmp_path: Path) -> None:
+    text = EXAMPLE.read_text().replace("  discards:", "  discard:").replace("purpose: capacity", "purpose: profit")
+    path = tmp_path / "retention.yaml"
+    path.write_text(text)
+    lines = text.splitlines()
+    with pytest.raises(ConfigError) as caught:
+        load_policy(path, {})
+    purpose, name = str(caught.value).splitlines()
+    assert purpose.startswith(f"{path}:{lines.index('    purpose: profit') + 1}: categories.counters.purpose: expected")
+    assert name == f"{path}:{lines.index('  discard:') + 1}: unknown key 'discard'; did you mean 'discards'?"
 
 
 def test_tenant_entry_wins_over_the_allocation_and_that_over_the_default(policy: Policy) -> None:

@@ -1,11 +1,12 @@
-"""Batches of flows for the storage tests."""
+"""Batches of flows and other rows for the storage tests."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from schema.batch import Flows, Symbols, map_v4
+from schema.batch import Array, Flows, Nullable, Rows, Symbols, map_v4
 from schema.columns import FLOW_COLUMNS, Column, Kind
+from schema.tables import StoredTable
 
 DAY_MS = 86_400_000
 NOW_MS = 3_800_000_000_000  # 2090-06-01: no run of these tests sees it expire
@@ -17,13 +18,32 @@ def every_column(rows: int, seed: int = 1, now_ms: int = NOW_MS) -> Flows:
     flows = Flows(rows)
     for column in FLOW_COLUMNS:
         if column.kind is Kind.SYMBOL:
-            names = ["basic", "standard"] if column.name == "retention_class" else ["", "it's", "grüezi\t\\", "unused"]
-            flows.symbols[column.name] = Symbols(rng.integers(0, min(len(names), 3), rows).astype(np.int32), names)
+            flows.symbols[column.name] = _symbols(column, rows, rng)
         else:
             flows.arrays[column.name] = _random(column, rows, rng)
     flows.arrays["time_received"] = now_ms - rng.integers(0, 60_000, rows)
     flows.arrays["observation_domain"] = np.arange(rows, dtype="u4")  # tells rows apart
     return flows
+
+
+def every_column_of(table: StoredTable, rows: int, seed: int = 1, now_ms: int = NOW_MS) -> Rows:
+    """Return random rows with all columns of `table` present; of those that may be NULL some values are."""
+    rng = np.random.default_rng(seed)
+    columns: dict[str, Array | Symbols | Nullable] = {}
+    for column in table.columns:
+        if column.kind is Kind.SYMBOL:
+            columns[column.name] = _symbols(column, rows, rng)
+            continue
+        values = _random(column, rows, rng)
+        columns[column.name] = Nullable(values, rng.random(rows) < 0.3) if column.nullable else values
+    columns["time_received"] = now_ms - rng.integers(0, 60_000, rows)
+    columns["observation_domain"] = np.arange(rows, dtype="u4")  # tells rows apart
+    return Rows(rows, columns)
+
+
+def _symbols(column: Column, rows: int, rng: np.random.Generator) -> Symbols:
+    names = ["basic", "standard"] if column.name == "retention_class" else ["", "it's", "grüezi\t\\", "unused"]
+    return Symbols(rng.integers(0, min(len(names), 3), rows).astype(np.int32), names)
 
 
 def _random(column: Column, rows: int, rng: np.random.Generator) -> np.ndarray:
@@ -49,6 +69,9 @@ def _random(column: Column, rows: int, rng: np.random.Generator) -> np.ndarray:
             )
         case Kind.MAC:
             return rng.integers(0, 2**48, rows, dtype="u8")
+        case Kind.FLOAT:
+            special = rng.choice(np.array([0, -1.5, np.inf, 1e-45, np.finfo("f4").max]), rows)
+            return np.where(rng.random(rows) < 0.5, special, rng.normal(0, 100, rows)).astype(column.dtype)
         case _:
             return rng.integers(0, np.iinfo(column.dtype).max, rows, dtype=column.dtype, endpoint=True)
 
@@ -60,4 +83,14 @@ def at(times_ms: list[int], retention_class: str = "basic") -> Flows:
         len(times_ms),
         {"time_received": np.array(times_ms, "i8")},
         {"retention_class": Symbols(codes, [retention_class])},
+    )
+
+
+def rows_at(times_ms: list[int], retention_classes: list[str]) -> Rows:
+    """Return rows with nothing but reception times and classes."""
+    names = sorted(set(retention_classes))
+    codes = np.array([names.index(name) for name in retention_classes], np.int32)
+    return Rows(
+        len(times_ms),
+        {"time_received": np.array(times_ms, "i8"), "retention_class": Symbols(codes, names)},
     )

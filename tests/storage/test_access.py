@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from schema.tables import STORED_TABLES, StoredTable
 from settings.config import Embedded, Passwords, Server
 from storage.client import DatabaseRefusalError, connect, is_retryable
 from storage.embedded import Node
+from storage.observe import partitions
 from storage.writer import Writer
-from tests.storage.batches import NOW_MS, at
+from tests.storage.batches import NOW_MS, at, rows_at
 
 SESSION_LIMIT, ACCESS_DENIED, READ_ONLY, CONSTRAINT, NO_FILE, NOT_ALLOWED, WRONG_PASSWORD = (
     700,
@@ -139,14 +141,20 @@ def test_a_server_of_somebody_elses_is_reached_by_its_url(database: Node, tmp_pa
         ("query", "SELECT 1 SETTINGS max_memory_usage_for_user = 0", CONSTRAINT),
         ("query", "SELECT 1 SETTINGS max_result_rows = 0", CONSTRAINT),
         ("query", "SELECT 1 SETTINGS max_bytes_before_external_group_by = 0", CONSTRAINT),
+        ("query", "INSERT INTO discards (drops) VALUES (1)", ACCESS_DENIED),
+        ("query", "ALTER TABLE counters_host DELETE WHERE 1", ACCESS_DENIED),
         ("ingest", "SELECT count() FROM flows", ACCESS_DENIED),
+        ("ingest", "SELECT count() FROM counters_interface", ACCESS_DENIED),
+        ("ingest", "ALTER TABLE discards DROP PARTITION ID 'x'", ACCESS_DENIED),
         ("ingest", "ALTER TABLE flows DELETE WHERE 1", ACCESS_DENIED),
         ("ingest", "ALTER TABLE flows DROP PARTITION ID 'x'", ACCESS_DENIED),
         ("ingest", "INSERT INTO purges (reason) VALUES ('forged')", ACCESS_DENIED),
         ("ingest", "INSERT INTO query_audit (query) VALUES ('forged')", ACCESS_DENIED),
         ("ingest", "SELECT file('/etc/passwd')", NO_FILE),
         ("retention", "INSERT INTO flows (bytes) VALUES (1)", ACCESS_DENIED),
+        ("retention", "INSERT INTO discards (drops) VALUES (1)", ACCESS_DENIED),
         ("retention", "DROP TABLE flows", ACCESS_DENIED),
+        ("retention", "DROP TABLE counters_vlan", ACCESS_DENIED),
         ("retention", "ALTER TABLE query_audit ADD COLUMN x UInt8", ACCESS_DENIED),
     ],
 )
@@ -168,6 +176,18 @@ def test_retention_may_drop_a_partition_and_say_so(database: Node) -> None:
         retention.command("INSERT INTO purges (table_name, reason) VALUES ('flows', 'test')")
         assert retention.query("SELECT count() FROM flows").rows == [(0,)]
         assert retention.query("SELECT reason FROM purges").rows == [("test",)]
+
+
+@pytest.mark.parametrize("table", STORED_TABLES, ids=lambda table: table.name)
+def test_other_tables_are_written_read_and_purged_by_the_same_roles(database: Node, table: StoredTable) -> None:
+    with database.connect("ingest") as ingest:
+        Writer(ingest).write_rows(table.name, rows_at([NOW_MS], ["basic"]), "t")
+    with database.connect("query") as query:
+        assert query.query(f"SELECT count() FROM {table.name}").rows == [(1,)]
+    with database.connect("retention") as retention:
+        [part] = partitions(retention, table.name)
+        retention.command(f"ALTER TABLE {table.name} DROP PARTITION ID '{part.partition_id}'")
+        assert partitions(retention, table.name) == []
 
 
 def test_a_large_aggregation_spills_instead_of_failing(tmp_path: Path) -> None:

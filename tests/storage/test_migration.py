@@ -1,14 +1,16 @@
-"""A database of schema 1 becomes one of today, wherever an upgrade before stopped, and loses nothing."""
+"""A database of schema 1 or 2 becomes one of today, wherever an upgrade before stopped, and loses nothing."""
 
 from __future__ import annotations
 
 from ipaddress import IPv6Address
-from typing import Any
+from types import ModuleType
+from typing import Any, NamedTuple
 
 import pytest
 
 from decoders.block import Naming
 from schema.columns import FLOW_COLUMNS, VERSION
+from schema.tables import STORED_TABLES
 from storage.client import Client
 from storage.ddl import NAMINGS, wanted
 from storage.embedded import Node
@@ -17,25 +19,41 @@ from storage.observe import observe
 from storage.upgrade import upgrade
 from storage.writer import Writer
 from tests.conftest import TTL_DAYS
-from tests.storage.batches import every_column
-from tests.storage.schema_1 import ROWS, TABLES
+from tests.storage import schema_1, schema_2
+from tests.storage.batches import every_column, every_column_of
 
 SCHEMA = wanted({"basic": 16})
 ROUTER = IPv6Address("::ffff:192.0.2.1")
 CARRIED = [(ROUTER, 7, "interface", 1, "xe-0/0/0", "uplink"), (ROUTER, 7, "interface", 2, "lo0", "grüezi")]
 
 
-def make_schema_1(admin: Client) -> None:
+OLD = {1: schema_1, 2: schema_2}
+versions = pytest.mark.parametrize("version", OLD)
+
+
+class Held(NamedTuple):
+    """What the flows table held: the columns it had, its rows, and the parts that they were in."""
+
+    columns: str
+    rows: list[str]
+    parts: list[tuple[Any, ...]]
+
+
+def make(admin: Client, old: ModuleType) -> None:
     admin.create_database()
     admin.command("DROP DATABASE flowkeep SYNC")
     admin.create_database()
-    for statement in TABLES + ROWS:
+    for statement in old.TABLES + old.ROWS:
         admin.command(statement)
 
 
-def flows(client: Client) -> list[tuple[Any, ...]]:
-    columns = "time_received, exporter, src_addr, dst_addr, bytes, mpls_labels, post_nat_src_addr, retention_class"
-    return client.query(f"SELECT {columns} FROM flows ORDER BY bytes").rows
+def held(admin: Client, columns: str = "") -> Held:
+    columns = columns or ", ".join(field.name for field in observe(admin).tables["flows"].fields)
+    parts = (
+        "SELECT name, modification_time FROM system.parts WHERE active AND table = 'flows' AND database = 'flowkeep'"
+    )
+    rows = admin.text(f"SELECT {columns} FROM flows ORDER BY bytes, time_received").splitlines()
+    return Held(columns, rows, admin.query(f"{parts} ORDER BY name").rows)
 
 
 def names(client: Client) -> list[tuple[Any, ...]]:
@@ -43,52 +61,80 @@ def names(client: Client) -> list[tuple[Any, ...]]:
     return client.query(f"SELECT {columns} FROM names FINAL ORDER BY naming, id").rows
 
 
-def check_upgraded(admin: Client, before: list[tuple[Any, ...]]) -> None:
+def check_upgraded(admin: Client, before: Held) -> None:
     found = observe(admin)
     assert found.version == VERSION
     assert [field.name for field in found.tables["flows"].fields] == [column.name for column in FLOW_COLUMNS]
     assert set(found.tables["flows"].indexes) == set(SCHEMA.tables[0].indexes)
-    assert "interface_names" not in found.tables
-    assert flows(admin) == before
+    assert found.tables.keys() == {table.name for table in SCHEMA.tables}
+    assert len(before.rows) == 1000
+    assert held(admin, before.columns) == before  # the parts too: nothing was written anew
     assert names(admin) == CARRIED
     assert admin.query("SELECT rows, reason FROM purges").rows == [(5, "age")]
     assert plan(SCHEMA, found) == []
 
 
-def test_schema_1_becomes_todays_and_keeps_flows_names_and_purges(node: Node) -> None:
+@versions
+def test_an_old_database_becomes_todays_and_keeps_flows_names_and_purges(node: Node, version: int) -> None:
     with node.connect("admin") as admin, node.connect("ingest") as ingest:
-        make_schema_1(admin)
-        before = flows(admin)
+        make(admin, OLD[version])
+        before = held(admin)
+        named = admin.query("SELECT countIf(user_name != '') FROM flows").rows[0][0] if version > 1 else 0
         steps = upgrade(admin, SCHEMA)
         check_upgraded(admin, before)
         assert steps[-1].sql.endswith(f"MODIFY COMMENT 'flowkeep schema {VERSION}'")
         Writer(ingest).write(every_column(100), "t")
-        assert admin.query("SELECT count(), countIf(user_name != '') > 0 FROM flows").rows == [(1100, True)]
+        found = admin.query("SELECT count(), countIf(user_name != '') FROM flows").rows[0]
+        assert found[0] == 1100
+        assert found[1] > named
+        for table in STORED_TABLES:
+            Writer(ingest).write_rows(table.name, every_column_of(table, 50), "t")
+            assert admin.query(f"SELECT count() FROM {table.name}").rows == [(50,)]
+
+
+def test_schema_2_gets_columns_and_tables_and_nothing_else(node: Node) -> None:
+    with node.connect("admin") as admin:
+        make(admin, schema_2)
+        had = {field.name for field in observe(admin).tables["flows"].fields}
+        reasons = {step.reason for step in upgrade(admin, SCHEMA)}
+        new = [column.name for column in FLOW_COLUMNS if column.name not in had]
+        assert reasons == {
+            *(f"flows has no column {name}" for name in new),
+            *(f"the comment of flows.{name} has changed" for name in had),
+            *(f"there is no table {table.name}" for table in STORED_TABLES),
+            "flows says of itself 'flowkeep schema 2'",
+        }
+        comments = {field.name: field.comment for field in observe(admin).tables["flows"].fields}
+        assert comments == {column.name: column.doc for column in FLOW_COLUMNS}
+        not_zero = ", ".join(f"countIf(`{name}` != defaultValueOfArgumentType(`{name}`))" for name in new)
+        assert admin.query(f"SELECT {not_zero} FROM flows").rows == [(0,) * len(new)]
+        assert admin.query("SELECT count() FROM system.mutations WHERE database = 'flowkeep'").rows == [(0,)]
 
 
 def _places(steps: list[Step]) -> list[int]:
-    """Return after how many of the steps to stop: around every step with names, and at some of the others."""
-    of_names = [place for place, step in enumerate(steps) if "names" in step.sql]
-    return sorted({1, 9, len(steps) - 1, *of_names, *(place + 1 for place in of_names)})
+    """Return after how many of the steps to stop: around every step with the table `names`, and at some others."""
+    of_names = [place for place, step in enumerate(steps) if "names`" in step.sql and " COLUMN " not in step.sql]
+    return sorted({len(steps) // 2, len(steps) - 3, len(steps) - 1, *of_names, *(place + 1 for place in of_names)})
 
 
-def test_an_upgrade_that_was_interrupted_is_taken_up_again(node: Node) -> None:
+@versions
+def test_an_upgrade_that_was_interrupted_is_taken_up_again(node: Node, version: int) -> None:
     with node.connect("admin") as admin:
-        make_schema_1(admin)
-        before = flows(admin)
+        make(admin, OLD[version])
         steps = plan(SCHEMA, observe(admin))
         for stop in _places(steps):
-            make_schema_1(admin)
+            make(admin, OLD[version])
+            before = held(admin)
             for step in steps[:stop]:
                 admin.command(step.sql)
-            assert observe(admin).version == 1
+            assert observe(admin).version == version
             upgrade(admin, SCHEMA)
             check_upgraded(admin, before)
 
 
 def test_names_are_carried_over_twice_without_harm(node: Node) -> None:
     with node.connect("admin") as admin, node.connect("ingest") as ingest:
-        make_schema_1(admin)
+        make(admin, schema_1)
         steps = plan(SCHEMA, observe(admin))
         (made,) = (step for step in steps if "CREATE TABLE IF NOT EXISTS `names`" in step.sql)
         (carried,) = (step for step in steps if step.sql.startswith("INSERT INTO `names`"))

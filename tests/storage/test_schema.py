@@ -11,17 +11,18 @@ import pytest
 
 from schema.batch import Symbols
 from schema.columns import FLOW_COLUMNS, VERSION
+from schema.tables import STORED_TABLES, Category, StoredTable
 from settings.errors import RefusalError
 from storage.audit import with_audit
 from storage.client import Client
-from storage.ddl import create_table, flows_ttl, wanted
+from storage.ddl import category_ttl, create_table, flows_ttl, wanted
 from storage.embedded import Node
 from storage.migrate import Step, plan
 from storage.observe import Observed, observe, partitions, ttl_days
 from storage.upgrade import upgrade
 from storage.writer import Writer
 from tests.conftest import TTL_DAYS
-from tests.storage.batches import DAY_MS, NOW_MS, at, every_column
+from tests.storage.batches import DAY_MS, NOW_MS, at, every_column, every_column_of, rows_at
 
 SCHEMA = with_audit(wanted(TTL_DAYS))
 FLOWS = SCHEMA.tables[0]
@@ -48,7 +49,45 @@ def test_a_new_database_is_what_was_wanted(database: Node) -> None:
         assert found.version == VERSION
         assert [field.name for field in found.tables["flows"].fields] == [column.name for column in FLOW_COLUMNS]
         assert ttl_days(found.tables["flows"]) == TTL_DAYS
+        for table in STORED_TABLES:
+            assert [field.name for field in found.tables[table.name].fields] == [
+                column.name for column in table.columns
+            ]
+            assert ttl_days(found.tables[table.name]) == {table.category: 92}
+        for want in SCHEMA.tables:
+            bare = {"settings": (), "primary_key": want.primary_key or want.order_by}
+            assert replace(found.tables[want.name], settings=()) == replace(want, **bare)
+            engine = f"SELECT engine_full FROM system.tables WHERE database = 'flowkeep' AND name = '{want.name}'"
+            said = admin.query(engine).rows[0][0]
+            assert all(f"{name} = {value}" in said for name, value in want.settings)
         assert upgrade(admin, SCHEMA) == []
+
+
+def test_each_category_has_days_of_its_own_or_those_of_the_longest(database: Node) -> None:
+    with database.connect("admin") as admin:
+        for days, counters, discards in (
+            ({"counters": 40, "discards": 20}, 40, 20),
+            ({"discards": 400}, 400, 400),
+            ({Category.COUNTERS: 1}, 1, 92),
+            ({}, 92, 92),
+        ):
+            schema = with_audit(wanted(TTL_DAYS, days))
+            steps = upgrade(admin, schema)
+            assert all(" MODIFY TTL time_received + toIntervalDay(" in step.sql for step in steps)
+            found = observe(admin).tables
+            for table in STORED_TABLES:
+                expected = {Category.COUNTERS: counters, Category.DISCARDS: discards}[table.category]
+                assert ttl_days(found[table.name]) == {table.category.value: expected}
+            assert ttl_days(found["flows"]) == TTL_DAYS
+            assert upgrade(admin, schema) == []
+
+
+def test_a_ttl_that_is_not_ours_says_no_days() -> None:
+    table = next(table for table in SCHEMA.tables if table.name == "discards")
+    assert ttl_days(replace(table, ttl=category_ttl(7))) == {"discards": 7}
+    for ttl in ("", "time_received + toIntervalMonth(7)", flows_ttl({"discards": 7})):
+        assert ttl_days(replace(table, ttl=ttl)) == {}
+    assert ttl_days(replace(FLOWS, ttl=category_ttl(7))) == {}
 
 
 def test_class_names_with_quotes_and_a_single_class_make_a_ttl(node: Node) -> None:
@@ -141,7 +180,7 @@ def test_lengthening_a_ttl_deletes_nothing_on_the_old_schedule(database: Node) -
         admin.command("INSERT INTO control SELECT * FROM flows")
         ttl = long.tables[0].ttl
         admin.command(f"ALTER TABLE control MODIFY TTL {ttl} SETTINGS materialize_ttl_after_modify = 0")
-        assert len(upgrade(admin, long)) == 1
+        assert len(upgrade(admin, long)) == 1 + len(STORED_TABLES)
         for table in ("flows", "control"):
             admin.command(f"SYSTEM START TTL MERGES {table}")
         deadline = time.monotonic() + 60
@@ -172,6 +211,22 @@ def test_shortening_a_ttl_drops_whole_parts_and_rewrites_none(database: Node) ->
         assert merges.rows == [("TTLDropMerge", 0)]
 
 
+def test_a_category_that_is_kept_for_less_loses_whole_parts_and_no_other_does(database: Node) -> None:
+    now_ms = time.time_ns() // 10**6
+    with database.connect("admin") as admin, database.connect("ingest") as ingest:
+        for table in STORED_TABLES:
+            admin.command(f"ALTER TABLE {table.name} MODIFY SETTING merge_with_ttl_timeout = 1")
+            Writer(ingest).write_rows(table.name, every_column_of(table, 100, now_ms=now_ms - 5 * DAY_MS), "old")
+            Writer(ingest).write_rows(table.name, every_column_of(table, 10, now_ms=now_ms), "new")
+        upgrade(admin, wanted(TTL_DAYS, {"discards": 2}))
+        deadline = time.monotonic() + 60
+        while count(admin, "discards") > 10 and time.monotonic() < deadline:
+            time.sleep(0.2)
+        assert {table.name: count(admin, table.name) for table in STORED_TABLES} == {
+            table.name: 10 if table.category is Category.DISCARDS else 110 for table in STORED_TABLES
+        }
+
+
 def test_partitions_are_told_by_class_and_day(database: Node) -> None:
     day_start = NOW_MS // DAY_MS * DAY_MS
     flows = at([day_start, day_start + DAY_MS - 1, day_start + DAY_MS, day_start])
@@ -190,3 +245,25 @@ def test_partitions_are_told_by_class_and_day(database: Node) -> None:
     assert found[0].newest == datetime.fromtimestamp((day_start + DAY_MS - 1) / 1000, UTC)
     assert len({part.partition_id for part in found}) == 3
     assert all(part.bytes for part in found)
+    assert {part.table for part in found} == {"flows"}
+
+
+@pytest.mark.parametrize("table", STORED_TABLES, ids=lambda table: table.name)
+def test_partitions_of_other_tables_are_told_too(database: Node, table: StoredTable) -> None:
+    day_start = NOW_MS // DAY_MS * DAY_MS
+    rows = rows_at(
+        [day_start, day_start + DAY_MS - 1, day_start + DAY_MS, day_start], ["it's", "it's", "it's", "basic"]
+    )
+    with database.connect("ingest") as ingest:
+        Writer(ingest).write_rows(table.name, rows, "t")
+        Writer(ingest).write(at([day_start]), "t")
+    with database.connect("retention") as client:
+        found = partitions(client, table.name)
+    day = datetime.fromtimestamp(day_start / 1000, UTC)
+    assert [(part.table, part.retention_class, part.day, part.rows) for part in found] == [
+        (table.name, "basic", day.date(), 1),
+        (table.name, "it's", day.date(), 2),
+        (table.name, "it's", date.fromordinal(day.toordinal() + 1), 1),
+    ]
+    assert found[1].oldest == day
+    assert found[1].newest == datetime.fromtimestamp((day_start + DAY_MS - 1) / 1000, UTC)

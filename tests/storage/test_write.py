@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from decoders.block import Name, Naming
-from schema.batch import Flows, Symbols
+from schema.batch import Array, Flows, Nullable, Symbols
 from schema.columns import FLOW_COLUMNS, Column, Kind
 from storage.client import DatabaseRefusalError, is_retryable
 from storage.embedded import Node
@@ -21,19 +21,29 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def expected(flows: Flows, column: Column) -> list[object]:
-    if column.kind is Kind.SYMBOL:
-        symbols = flows.symbols.get(column.name)
-        return [symbols.names[code] for code in symbols.codes] if symbols else [""] * flows.rows
-    values = flows.column(column.name)
+    if column.kind is not Kind.SYMBOL:
+        return shown(column, flows.column(column.name))
+    symbols = flows.symbols.get(column.name)
+    return shown(column, symbols) if symbols else [""] * flows.rows
+
+
+def shown(column: Column, given: Array | Symbols | Nullable) -> list[object]:
+    """The values as a client answers with them."""
+    if isinstance(given, Nullable):
+        return [
+            None if absent else value for value, absent in zip(shown(column, given.values), given.absent, strict=True)
+        ]
+    if isinstance(given, Symbols):
+        return [given.names[code] for code in given.codes]
     match column.kind:
         case Kind.TIME:
-            return [EPOCH + timedelta(milliseconds=value) for value in values.tolist()]
+            return [EPOCH + timedelta(milliseconds=value) for value in given.tolist()]
         case Kind.ADDRESS:
-            return [IPv6Address(row.tobytes()) for row in values]
+            return [IPv6Address(row.tobytes()) for row in given]
         case Kind.ENUM:
-            return [column.names[value] for value in values]
+            return [column.names[value] for value in given]
         case Kind.LABELS:
-            return [[entry >> 4 for entry in row if entry] for row in values.tolist()]
+            return [[entry >> 4 for entry in row if entry] for row in given.tolist()]
         case Kind.SEGMENTS:
             return [
                 [
@@ -41,10 +51,10 @@ def expected(flows: Flows, column: Column) -> list[object]:
                     for at in range(0, column.width, 16)
                     if row[at : at + 16].any()
                 ]
-                for row in values
+                for row in given
             ]
         case _:
-            return values.tolist()
+            return given.tolist()
 
 
 def stored(node: Node, column: Column, order: str) -> list[object]:

@@ -1,0 +1,54 @@
+"""What a block holds beside flows, discarded packets and counters: attributed, and parted by what the policy keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from decoders import Decoded
+from schema.batch import Flows, Rows
+from schema.tables import DISCARDS, STORED_TABLES
+from tenants.adaptors import Adaptors
+
+_CATEGORIES = {table.name: table.category.value for table in STORED_TABLES}
+
+
+class Attribution(Protocol):
+    """Says whose everything is; `tenants.attribution.Attribution` is one."""
+
+    @property
+    def kept(self) -> frozenset[str]:
+        """The categories (`schema.tables.Category`) that may be stored."""
+        ...
+
+    def attribute(self, flows: Flows) -> Flows:
+        """Return the flows with tenants, direction and retention class."""
+        ...
+
+    def discards(self, packets: Flows) -> Rows:
+        """Return discarded packets as rows of their table, with the same."""
+        ...
+
+    def counters(self, counters: Mapping[str, Rows], adaptors: Adaptors) -> dict[str, Rows]:
+        """Return counters by table with tenant, resource and retention class."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Measurements:
+    """Rows to be stored by table, and how many are not, because the policy does not name their category."""
+
+    kept: dict[str, Rows] = field(default_factory=dict)
+    unkept: dict[str, int] = field(default_factory=dict)
+
+
+def measure(decoded: Decoded, attribution: Attribution, adaptors: Adaptors) -> Measurements:
+    """Return what a block held beside flows. `adaptors` learns from it."""
+    found = {DISCARDS.name: decoded.discards.rows} | {table: rows.rows for table, rows in decoded.counters.items()}
+    wanted = {table for table in found if _CATEGORIES[table] in attribution.kept}
+    counters = {table: rows for table, rows in decoded.counters.items() if table in wanted and rows.rows}
+    kept = attribution.counters(counters, adaptors)
+    if decoded.discards.rows and DISCARDS.name in wanted:
+        kept[DISCARDS.name] = attribution.discards(decoded.discards)
+    return Measurements(kept, {table: count for table, count in found.items() if count and table not in wanted})
