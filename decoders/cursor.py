@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from enum import Enum
 from itertools import pairwise
 
 import numpy as np
@@ -47,16 +46,8 @@ def _numbers(data: Data, at: Positions, width: int) -> Positions:
     return numbers
 
 
-class Form(Enum):
-    """How an item begins: tag and length, as two 16-bit or two 32-bit words."""
-
-    SET = 4  # id, length with this header (RFC 3954 section 5.2, RFC 7011 section 3.3.2)
-    XDR = 8  # data format, length without this header (sFlow v5, sample_record and flow_record)
-
-    @property
-    def padding(self) -> int:
-        """Most octets of padding after an item, a mask: XDR fills up to a multiple of 4 (RFC 4506 section 3)."""
-        return 3 if self is Form.XDR else 0
+SET_HEAD = 4
+"""Octets of a set's header: id, and length with this header (RFC 3954 section 5.2, RFC 7011 section 3.3.2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,34 +80,32 @@ class Walk:
     faulty: int
 
 
-def walk(data: Data, starts: Positions, ends: Positions, form: Form, most: Positions | None = None) -> Walk:
-    """Walk the items of each region [start, end), at most `most[i]` in region i, all regions in step.
+def walk(data: Data, starts: Positions, ends: Positions) -> Walk:
+    """Walk the sets of each region [start, end), all regions in step.
 
-    What is too short for an item's header, and a set with id and length zero, is padding. Each item takes at least its
+    What is too short for a set's header, and a set with id and length zero, is padding. Each set takes at least its
     header, so a walk is linear in its region.
     """
-    roomy = ends - starts >= form.value
+    roomy = ends - starts >= SET_HEAD
     owner = np.flatnonzero(roomy)
     position, end = starts[owner], ends[owner]
-    left = most[owner] if most is not None else np.full(len(owner), np.iinfo(np.int64).max)
     found: list[tuple[Positions, Positions, Positions, Positions]] = []
     broken, faulty = 0, 0
     padding = int((ends - starts)[~roomy].sum())
     while len(owner) >= _NARROW:
-        tag, body, stop = _item(data, position, form)
-        whole = (stop >= body) & (stop <= end) & (left > 0)
-        unused = (left <= 0) | ((tag == 0) & (stop == position) & (form is Form.SET))
+        tag, body, stop = u16(data, position), position + SET_HEAD, position + u16(data, position + 2)
+        whole = (stop >= body) & (stop <= end)
+        unused = (tag == 0) & (stop == position)
         lies = ~whole & ~unused
         broken += int(np.count_nonzero(lies))
         faulty += int((end - position)[lies].sum())
-        padding += int((end - position)[~whole & unused].sum())
+        padding += int((end - position)[unused].sum())
         found.append((owner[whole], tag[whole], body[whole], stop[whole]))
-        after = np.minimum(stop + (-(stop - body) & form.padding), end)
-        go = whole & (end - after >= form.value)
-        padding += int((after - stop)[whole].sum()) + int((end - after)[whole & ~go].sum())
-        owner, position, end, left = owner[go], after[go], end[go], left[go] - 1
+        go = whole & (end - stop >= SET_HEAD)
+        padding += int((end - stop)[whole & ~go].sum())
+        owner, position, end = owner[go], stop[go], end[go]
     for walker in range(len(owner)):
-        items, rest, lying = _walk_one(data, int(position[walker]), int(end[walker]), form, int(left[walker]))
+        items, rest, lying = _walk_one(data, int(position[walker]), int(end[walker]))
         broken, faulty, padding = broken + (lying > 0), faulty + lying, padding + rest
         if items:
             tag, body, stop = np.array(items, np.int64).T
@@ -129,34 +118,20 @@ def walk(data: Data, starts: Positions, ends: Positions, form: Form, most: Posit
     return Walk(Items(*(column[order] for column in columns)), broken, padding, faulty)
 
 
-def _item(data: Data, position: Positions, form: Form) -> tuple[Positions, Positions, Positions]:
-    """Return tag, body start and body end of the items at `position`."""
-    body = position + form.value
-    if form is Form.SET:
-        return u16(data, position), body, position + u16(data, position + 2)
-    return u32(data, position), body, body + u32(data, position + 4)
-
-
-def _walk_one(
-    data: Data, position: int, end: int, form: Form, left: int
-) -> tuple[list[tuple[int, int, int]], int, int]:
+def _walk_one(data: Data, position: int, end: int) -> tuple[list[tuple[int, int, int]], int, int]:
     """Walk one region in plain Python; return (tag, body start, body end) rows, the octets of padding, and those behind
-    an item whose length lies."""
-    layout, counted = (struct.Struct(">HH"), 0) if form is Form.SET else (struct.Struct(">II"), form.value)
-    view = data.data
+    a set whose length lies."""
+    head, view = struct.Struct(">HH"), data.data
     items: list[tuple[int, int, int]] = []
-    padding = 0
-    while left > 0 and end - position >= form.value:
-        tag, length = layout.unpack_from(view, position)
-        body, stop = position + form.value, position + counted + length
+    while end - position >= SET_HEAD:
+        tag, length = head.unpack_from(view, position)
+        body, stop = position + SET_HEAD, position + length
         if not body <= stop <= end:
-            unused = form is Form.SET and tag == 0 and length == 0
-            return items, padding + (end - position if unused else 0), 0 if unused else end - position
+            unused = tag == 0 and length == 0
+            return items, end - position if unused else 0, 0 if unused else end - position
         items.append((tag, body, stop))
-        position = min(stop + (-(stop - body) & form.padding), end)
-        padding += position - stop
-        left -= 1
-    return items, padding + end - position, 0
+        position = stop
+    return items, end - position, 0
 
 
 def groups(of: Positions, count: int) -> list[Positions]:

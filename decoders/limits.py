@@ -14,7 +14,8 @@ class Limits:
     `fields` is per template, `name_length` in octets. Per exporter address are `templates`, `specifiers` (the fields of
     all its templates), `samplers` (sampling rates by sampler, interface, template or domain), `starts` (observation
     domains whose start time is known) and `waiting_octets` (data sets kept until their template comes). For all
-    exporters together are `streams`, `connections` (of firewalls), and those that begin with `all_`.
+    exporters together are `streams` (and as many data sources of sFlow), `connections` (of firewalls), and those that
+    begin with `all_`.
 
     `template_lifetime` and `waiting_time` are ms: a template that is not sent again for so long is forgotten (UDP only,
     RFC 7011 section 8.4), and a data set waits no longer. `lifetime_of_late` is for how long a redefined template still

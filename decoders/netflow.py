@@ -12,7 +12,7 @@ import numpy.typing as npt
 from decoders import options
 from decoders.bind import Bound, Learned, assign, learn, restart, streams
 from decoders.block import Datagrams, Decoded, Octets
-from decoders.cursor import Form, Items, walk
+from decoders.cursor import SET_HEAD, Items, walk
 from decoders.elements import NETFLOW5_FIELDS
 from decoders.faults import Fault
 from decoders.flows import Context, Located, Part, locate, with_reverse
@@ -37,10 +37,10 @@ def find(block: Datagrams, messages: Messages, state: State, limits: Limits, now
     """Return the flows' records of all messages; options data is learned from, what misses its template waits."""
     context = Context(block, messages, streams(block, messages), state)
     templated = np.flatnonzero(messages.version != 5)
-    walked = walk(block.data, messages.start[templated], messages.end[templated], Form.SET)
+    walked = walk(block.data, messages.start[templated], messages.end[templated])
     out.faults[Fault.SET_LENGTH] += walked.broken
     out.octets.update({Octets.PADDING: walked.padding, Octets.FAULTY: walked.faulty})
-    out.octets[Octets.HEADERS] += Form.SET.value * len(walked.items.start)
+    out.octets[Octets.HEADERS] += SET_HEAD * len(walked.items.start)
     items = walked.items
     sets = Items(templated[items.owner], items.tag, items.start, items.end)
     templates, data = _sort(messages, sets, out)
@@ -196,7 +196,7 @@ def _awaited(context: Context, learned: Learned, out: Decoded) -> tuple[list[Par
         for version in np.unique(versions).tolist()
     ])  # fmt: skip
     again = Context(block, messages, streams(block, messages), context.state, waited=True)
-    items = walk(block.data, again.messages.start, again.messages.end, Form.SET).items
+    items = walk(block.data, again.messages.start, again.messages.end).items
     number = np.array(numbers)[again.messages.datagram[items.owner]]
     bound = [(layout, items.where(number == index)) for index, layout in enumerate(layouts)]
     located = locate(again, [(layout, sets) for layout, sets in bound if len(sets.start)])

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from decoders.block import Datagrams, Decoded, Octets
-from decoders.cursor import Data, Form, Items, Positions, u32, walk
+from decoders.cursor import Data, Items, Positions, u32
 from decoders.faults import Fault
 from decoders.limits import Limits
 from decoders.sflow_agents import Agents
@@ -37,6 +37,7 @@ from decoders.sflow_counter_tables import (
     structures,
 )
 from decoders.sflow_counter_texts import descriptions, names_of, port_names
+from decoders.xdr import items
 from schema.batch import Array, Nullable, Rows, Symbols
 from schema.sflow_structures import Key
 
@@ -75,10 +76,10 @@ def find(block: Datagrams, agents: Agents, samples: Items, limits: Limits, out: 
     out.octets[Octets.FAULTY] += int((samples.end - samples.start)[~whole].sum())
     samples, head = samples.where(whole), head[whole]
     first = samples.start + head
-    walked = walk(data, first, samples.end, Form.XDR, u32(data, first - 4))
+    walked = items(data, first, samples.end, u32(data, first - 4))
     records = walked.items
     out.faults[Fault.SAMPLE_LENGTH] += walked.broken
-    told = int(head.sum()) + Form.XDR.value * len(records.start) + int((records.end - records.start).sum())
+    told = int((samples.end - samples.start).sum()) - walked.padding - walked.faulty
     out.octets.update({Octets.COUNTERS: told, Octets.PADDING: walked.padding, Octets.FAULTY: walked.faulty})
     by_key = structures(records, out)
     texts = _texts(data, by_key, len(head), limits.name_length)

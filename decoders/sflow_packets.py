@@ -13,6 +13,7 @@ from decoders.cursor import Items, Positions, octets, u16, u32
 from decoders.packet_header import HeaderColumns, parse_at
 from decoders.sflow_told import Rows, Told
 from decoders.xdr import Words, mapped, words
+from schema.addresses import V4_MAPPED
 from schema.batch import Array
 from schema.columns import LAYERS, TUNNELS
 
@@ -20,6 +21,10 @@ HEADER, ETHERNET, IPV4, IPV6 = 16, 24, 32, 56
 """Octets of the structures, of the header without what it holds of the packet."""
 
 _ICMP, _ICMPV6 = 1, 58
+_MAPPED = np.frombuffer(V4_MAPPED, np.uint8)
+_BARE_IPV6 = 40
+_PADDED = 64
+"""What the shortest frame can hold of a packet, and more."""
 _LAST_PORT = 0xFFFF
 
 
@@ -56,10 +61,16 @@ def header(told: Told, records: Items) -> None:
 def settle_length(parsed: HeaderColumns, packet: Positions) -> None:
     """Take the frame's word for the length of IP packets whose header does not tell it (segmentation offload).
 
-    `packet`, int64 (n,), are the frames' octets without those stripped.
+    `packet`, int64 (n,), are the frames' octets without those stripped. An IPv4 header then tells 0 octets, an IPv6
+    header none but itself, while its frame is longer than any padding makes it.
     """
-    untold = np.flatnonzero(parsed.ok & (parsed.arrays["bytes"] == 0))
-    parsed.arrays["bytes"][untold] = np.maximum(packet - parsed.link, 0)[untold]
+    octets, left = parsed.arrays["bytes"], packet - parsed.link
+    untold = parsed.ok & (octets == 0)
+    bare = np.flatnonzero(parsed.ok & (octets == _BARE_IPV6) & (left > _PADDED))
+    if len(bare):
+        untold[bare] = (parsed.arrays["src_addr"][bare, :12] != _MAPPED).any(axis=1)
+    rows = np.flatnonzero(untold)
+    octets[rows] = np.maximum(left, 0)[rows]
 
 
 def ethernet(told: Told, records: Items) -> None:

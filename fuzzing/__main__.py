@@ -26,13 +26,14 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="what all datagrams follow from")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes")
     parser.add_argument("--findings", type=Path, default=ROOT / "build" / "fuzzing", help="folder for what is found")
+    parser.add_argument("--among", default="", help="only seeds with this in their names, such as sflow")
     parser.add_argument("--report", type=Path, help="file for the report; without it, it is printed")
     parser.add_argument("--commit", default="unknown", help="what to name in the report")
     parser.add_argument("--replay", type=Path, nargs="+", help="files of findings to show again")
     chosen = parser.parse_args()
     if chosen.replay:
         return max(_replay(path) for path in chosen.replay)
-    plan = Plan(chosen.seed, chosen.inputs, chosen.workers, True, chosen.findings, chosen.seconds)
+    plan = Plan(chosen.seed, chosen.inputs, chosen.workers, True, chosen.findings, chosen.seconds, chosen.among)
     tally, died = run(plan, report_every=30.0)
     text = page(plan, tally, died, chosen.commit)
     if chosen.report:

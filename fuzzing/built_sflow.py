@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import count
 
 from fuzzing.messages import FRAMES, TCP, flow_sample, ipv4, ipv6, item, sampled_header, sflow
@@ -17,39 +17,33 @@ _HEADS = ((0, 2, 7, 11, 12, 13, 14, 15, 99), bytes(64))
 _USUAL = {(0, format_) for format_ in (1, 3, 1001, 1002, 1003, 1004, 1006)}
 _USUAL_COUNTERS = {(0, format_) for format_ in (1, 2, 5, 2000, 2001, 2003, 2100, 2104)}
 
-_number = count(1)
-
-
-def _word() -> bytes:
-    return struct.pack(">I", next(_number))
-
-
 _FIXED = {"": 4, "int": 4, "long": 8, "float": 4, "ipv4": 4, "ipv6": 16, "mac": 8, "uuid": 16, "protocol": 4}
-_COUNTED: dict[str, Callable[[], bytes]] = {
-    "string": lambda: struct.pack(">I", 5) + b"vm-17\0\0\0",
-    "header": lambda: struct.pack(">I", len(FRAMES[0])) + FRAMES[0] + bytes(-len(FRAMES[0]) % 4),
-    "address": lambda: struct.pack(">I", 2) + _AGENT6,
-    "list": lambda: struct.pack(">I", 3) + _word() + _word() + _word(),
-    "path": lambda: struct.pack(">IIIIIIII", 2, 2, 2, 64500, 64501, 1, 1, 64502),
+_COUNTED = {
+    "string": struct.pack(">I", 5) + b"vm-17\0\0\0",
+    "header": struct.pack(">I", len(FRAMES[0])) + FRAMES[0] + bytes(-len(FRAMES[0]) % 4),
+    "address": struct.pack(">I", 2) + _AGENT6,
+    "list": struct.pack(">IIII", 3, 65_536, 64_500 << 16 | 7, 1),
+    "path": struct.pack(">IIIIIIII", 2, 2, 2, 64_500, 64_501, 1, 1, 64_502),
 }
 
 
-def body(structure: Structure) -> bytes:
-    """Return a record's body: every field of a structure with another value, two of what repeats."""
-    return b"".join(map(_field, (part.kind for part in structure.parts))) or bytes(8)
+def body(structure: Structure, numbers: Iterator[int]) -> bytes:
+    """Return a record's body: every field of a structure with the next of the numbers, two of what repeats."""
+    return b"".join(_field(part.kind, numbers) for part in structure.parts) or bytes(8)
 
 
-def _field(kind: str) -> bytes:
-    if kind in _FIXED:
-        return (_word() * 4)[-_FIXED[kind] :]
+def _field(kind: str, numbers: Iterator[int]) -> bytes:
     if kind in _COUNTED:
-        return _COUNTED[kind]()
+        return _COUNTED[kind]
     element = element_structures().get(kind)
-    return struct.pack(">I", 2) + body(element) + body(element) if element else _word()
+    if element:
+        return struct.pack(">I", 2) + body(element, numbers) + body(element, numbers)
+    return (struct.pack(">I", next(numbers)) * 4)[-_FIXED.get(kind, 4) :]
 
 
 def _records(structures: dict[tuple[int, int], Structure]) -> list[bytes]:
-    return [item(enterprise << 12 | format_, body(one)) for (enterprise, format_), one in structures.items()]
+    numbers = count(1)
+    return [item(enterprise << 12 | format_, body(one, numbers)) for (enterprise, format_), one in structures.items()]
 
 
 def _groups(records: list[bytes], size: int) -> list[list[bytes]]:
@@ -123,6 +117,7 @@ def samples() -> Iterator[Named]:
         "built sflow machines",
         [sflow(*(counter_sample(turn, 3 << 24 | turn, *told[-40 + turn :]) for turn in range(6)), agent=_AGENT6)],
     )
+    yield "built sflow of old", [struct.pack(">II", version, 1) + bytes(60) for version in (2, 4)]
     yield (
         "built sflow of nothing",
         [

@@ -53,6 +53,9 @@ class Tally:
     templates: int = 0
     option_records: int = 0
     names: int = 0
+    counter_samples: int = 0
+    counter_rows: int = 0
+    discards: int = 0
     timed: int = 0
     measured: int = 0
     compared: int = 0
@@ -73,6 +76,9 @@ class Tally:
         self.templates += decoded.templates
         self.option_records += decoded.option_records
         self.names += len(decoded.names)
+        self.counter_samples += decoded.counter_samples
+        self.counter_rows += sum(rows.rows for rows in decoded.counters.values())
+        self.discards += decoded.discards.rows
         self.faults.update(decoded.faults)
         self.kinds.update(decoded.octets)
 
@@ -93,8 +99,8 @@ class Tally:
 
     def add(self, other: Tally) -> None:
         """Add another worker's books."""
-        for name in ("inputs", "octets", "blocks", "rows", "templates", "option_records", "names", "timed", "measured",
-                     "compared", "slow"):  # fmt: skip
+        for name in ("inputs", "octets", "blocks", "rows", "templates", "option_records", "names", "counter_samples",
+                     "counter_rows", "discards", "timed", "measured", "compared", "slow"):  # fmt: skip
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.seconds = max(self.seconds, other.seconds)
         self.faults.update(other.faults)

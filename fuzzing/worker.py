@@ -46,7 +46,8 @@ _SHARE = 0.15
 class Plan:
     """What to run: `inputs` datagrams by `workers` processes; `clock` says whether time is measured too.
 
-    Findings become files in `folder`. After so many `seconds` it ends, however far it has come.
+    Findings become files in `folder`. After so many `seconds` it ends, however far it has come. Only seeds with `among`
+    in their names are mutated.
     """
 
     seed: int
@@ -55,6 +56,7 @@ class Plan:
     clock: bool
     folder: Path
     seconds: float = math.inf
+    among: str = ""
 
 
 class Worker:
@@ -62,7 +64,7 @@ class Worker:
 
     def __init__(self, plan: Plan, index: int) -> None:
         self._plan, self._index = plan, index
-        self.source = Source(plan.seed, load())
+        self.source = Source(plan.seed, [seed for seed in load() if plan.among in seed.name])
         self._lasting = State()
         self._pace = Pace()
         self._odd = 0.0
@@ -152,6 +154,8 @@ class Worker:
                 alone = gather([(sending, datagram)], block.time)
                 check(alone, decode(alone, state, block.limits))
         self.tally.compared += block.inputs
+        for found in (together, apart):  # agents are named by what they say: two exporters may tell of the same one
+            found.update({key: 1 - count for key, count in found.items() if key.startswith("Name(")})
         differing = sorted((together - apart) + (apart - together))
         what = "rows" if differing and differing[0][0] == "{" else "".join(differing[:1])
         require(not differing, f"decoded together it gives other {what}")

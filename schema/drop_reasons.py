@@ -24,7 +24,10 @@ ip_1_parsing ip_n_parsing gre_parsing udp_parsing tcp_parsing ipsec_parsing sctp
 esp_parsing unknown_parsing pkt_too_small unhandled_proto ipv6disabled invalid_proto ip_noproto skb_csum
 skb_ucopy_fault dev_ready dev_hdr dup_frag skb_gso_seg reverse_path_forwarding icmp_parsing tcp_md5notfound
 tcp_md5unexpected tcp_md5failure tcp_flags tcp_zerowindow tcp_old_data tcp_overwindow tcp_ofomerge tcp_rfc7323_paws
-tcp_invalid_sequence tcp_reset tcp_invalid_syn tcp_close
+tcp_invalid_sequence tcp_reset tcp_invalid_syn tcp_close tcp_fastopen tcp_old_ack tcp_too_old_ack tcp_ack_unsent_data
+tcp_ofo_queue_prune tcp_ofo_drop tcp_minttl ipv6_bad_exthdr ipv6_ndisc_frag ipv6_ndisc_hop_limit ipv6_ndisc_bad_code
+ipv6_ndisc_bad_options ipv6_ndisc_ns_otherhost tap_filter tap_txfilter tc_ingress tc_egress xdp cpu_backlog
+bpf_cgroup_egress xfrm_policy socket_filter bgp_flowspec
 """
 _FIRST_OTHER = 256
 

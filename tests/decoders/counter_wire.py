@@ -9,9 +9,9 @@ import numpy as np
 
 from decoders import Datagrams, Decoded, Limits
 from decoders.block import Octets
-from decoders.cursor import Form, walk
 from decoders.sflow_agents import agents
 from decoders.sflow_counters import find
+from decoders.xdr import items
 from schema.batch import Flows, Nullable, Symbols
 from tests.decoders.wire import EXPORTER, NOW
 
@@ -201,7 +201,7 @@ def decoded(*payloads: bytes, limits: Limits | None = None) -> Decoded:
     out, block = Decoded(Flows(0)), Datagrams.of(payloads, EXPORTER, NOW)
     who = agents(block, np.arange(len(payloads)), out)
     ends = block.offsets[who.datagram] + block.lengths[who.datagram]
-    samples = walk(block.data, who.start, ends, Form.XDR, who.samples).items
+    samples = items(block.data, who.start, ends, who.samples).items
     counters = samples.where(np.isin(samples.tag, (2, 4)))
     out.octets.clear()
     find(block, who, counters, limits or Limits(), out)

@@ -22,7 +22,7 @@ GROWTH = 64 * 2**20
 
 
 def test_mutated_datagrams_break_nothing(tmp_path: Path) -> None:
-    tally, died = run(Plan(20, INPUTS, 2, False, tmp_path))
+    tally, died = run(Plan(24, INPUTS, 2, False, tmp_path))
     assert not died
     assert not tally.findings, [path.name for path in tmp_path.iterdir()]
     assert tally.inputs >= INPUTS

@@ -82,11 +82,12 @@ def test_a_discarded_packet_need_not_tell_of_the_packet() -> None:
 
 
 def test_reasons_have_the_names_of_the_list() -> None:
-    assert set(DROP_REASONS) == {*range(16), *range(256, 350)}
+    assert set(DROP_REASONS) == {*range(16), *range(256, 373)}
     assert len(set(DROP_REASONS.values())) == len(DROP_REASONS)
     some = {0: "net_unreachable", 15: "precedence_cutoff", 256: "unknown", 258: "acl", 262: "pkt_too_big",
             279: "unresolved_neigh", 303: "split_horizon", 332: "dev_hdr", 349: "tcp_close", 16: "reason 16",
-            255: "reason 255", 350: "reason 350", 2**32 - 1: "reason 4294967295"}  # fmt: skip
+            255: "reason 255", 350: "tcp_fastopen", 372: "bgp_flowspec", 373: "reason 373",
+            2**32 - 1: "reason 4294967295"}  # fmt: skip
     assert {code: drop_reason(code) for code in some} == some
     found = decoded(datagram(*(discarded_packet(reason=code) for code in some)))
     assert values(found, "reason") == [*some.values()]

@@ -252,6 +252,10 @@ def test_the_frame_tells_the_length_where_the_header_does_not() -> None:
         found = told([sampled_header(packet, protocol, frame_length=1518, stripped=4)], "bytes", "frame_length")
         assert found == (octets, 1518)
     assert told([sampled_header(bytes(24), ETHERNET, frame_length=1518)], "bytes", "frame_length") == (0, 1518)
+    short = PACKET[:2] + b"\0\x28" + PACKET[4:]
+    bare = bytes.fromhex("6000000000000640") + bytes(15) + b"\1" + bytes(15) + b"\2"
+    for packet, protocol, frame, octets in ((short, IPV4, 1518, 40), (bare, IPV6, 1518, 1514), (bare, IPV6, 64, 40)):
+        assert told([sampled_header(packet, protocol, frame_length=frame)], "bytes") == (octets,)
 
 
 # What any records in any order give, beside a slow and plain reading of the same values.
