@@ -9,6 +9,9 @@ from decoders import Datagrams, Decoded
 from decoders.block import Octets, SequenceNews
 from schema.render import address_text
 
+_STRUCTURES = 4096
+"""Structures passed over that are told apart; later ones are counted as 0:0."""
+
 
 class Totals:
     """Adds up blocks as they are decoded."""
@@ -43,7 +46,9 @@ class Totals:
         self._octets.update({kind.value: count for kind, count in decoded.octets.items()})
         self._discards += decoded.discards.rows
         self._counter_rows.update({table: rows.rows for table, rows in decoded.counters.items()})
-        self._passed_over.update(decoded.passed_over)
+        for which, count in decoded.passed_over.items():
+            has_room = which in self._passed_over or len(self._passed_over) < _STRUCTURES
+            self._passed_over[which if has_room else (which[0], 0, 0)] += count
         self._agent_drops.update(decoded.agent_drops)
         for news in decoded.sequence:
             key = (news.exporter, news.version, news.domain)

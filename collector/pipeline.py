@@ -175,6 +175,7 @@ class Pipeline:
     def _is_worn_out(self, table: str, error: UserError) -> bool:
         """Whether a table is refused for so long that its rows are given up, until some are taken again."""
         if table == FLOWS or not isinstance(error, DatabaseRefusalError):
+            self._refused_since.pop(table, None)
             return False
         now = time.monotonic()
         return now - self._refused_since.setdefault(table, now) >= _PATIENCE

@@ -17,6 +17,7 @@ from decoders.block import Datagrams, Decoded, Octets
 from decoders.cursor import Items, Positions
 from decoders.faults import Fault
 from decoders.limits import Limits
+from decoders.passed_over import pass_over
 from decoders.rates import DEFAULT, OVERRIDE, RECORD, Rates
 from decoders.sflow_agents import VERSION as VERSION
 from decoders.sflow_agents import Agents, Numberings, follow
@@ -31,7 +32,6 @@ from decoders.xdr import Words, items
 from schema.batch import Array, Symbols
 from schema.columns import FLOW_TYPES
 
-_FORMATS = 4096
 _ITEM = 8
 
 
@@ -97,9 +97,8 @@ def _pass_over(samples: Items, out: Decoded) -> None:
     unknown = samples.where(np.flatnonzero((samples.tag < FLOW) | (samples.tag > DISCARDED)))
     out.faults[Fault.SAMPLE_UNKNOWN] += len(unknown.tag)
     out.octets[Octets.FAULTY] += int((unknown.end - unknown.start).sum())
-    tags, counts = np.unique(unknown.tag, return_counts=True)
-    for tag, count in zip(tags.tolist(), counts.tolist(), strict=True):
-        out.passed_over["sample", tag // _FORMATS, tag % _FORMATS] += count
+    if len(unknown.tag):
+        pass_over("sample", unknown.tag, out)
 
 
 def _flows(

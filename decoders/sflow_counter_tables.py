@@ -12,10 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from decoders.block import Decoded
-from decoders.cursor import Items, Positions
+from decoders.cursor import Items
+from decoders.passed_over import pass_over
 from decoders.sflow_counter_fields import Layout, layout
 from schema.counters import COUNTER_TABLES, CounterTable
-from schema.sflow_structures import Key, counter_structures, key_of
+from schema.sflow_structures import Key, counter_structures
 
 SFP, PORT_NAME, HOST_DESCR, HOST_ADAPTERS, BUFFERS = (0, 10), (0, 1005), (0, 2000), (0, 2001), (4413, 2)
 INTERFACE, VLAN, HOST, VIRTUAL, LANE, ADAPTOR = (
@@ -24,7 +25,6 @@ INTERFACE, VLAN, HOST, VIRTUAL, LANE, ADAPTOR = (
 TABLES = {table.name: table for table in COUNTER_TABLES}
 
 _STANDARD = 4096  # formats of an enterprise
-_MOST_FORMATS = 1024
 
 
 def _fixed(table: CounterTable) -> Iterator[tuple[Key, Layout]]:
@@ -77,22 +77,14 @@ def structures(records: Items, out: Decoded) -> dict[Key, Items]:
             code[tag == enterprise << 12 | format_] = place + 1
     numbers = np.bincount(code, minlength=len(_KEYS) + 1).tolist()
     if numbers[0]:
-        _pass_over(tag[code == 0], out)
+        pass_over("counter", tag[code == 0], out)
     found = {}
     for place, key in enumerate(_KEYS):
         if numbers[place + 1]:
             which = np.flatnonzero(code == place + 1)
             owner = records.owner[which]
-            found[key] = records.where(which[np.diff(owner, prepend=-1) != 0])
+            first = np.diff(owner, prepend=-1) != 0
+            found[key] = records.where(which[first])
+            if not first.all():
+                pass_over("counter", tag[which[~first]], out)
     return found
-
-
-def _pass_over(tags: Positions, out: Decoded) -> None:
-    """Count records that are not stored; those of the rarest data formats, where there are too many, as 0:0."""
-    formats, counts = np.unique(tags, return_counts=True)
-    often = np.argsort(-counts, kind="stable")
-    for at in often[:_MOST_FORMATS].tolist():
-        out.passed_over["counter", *key_of(int(formats[at]))] += int(counts[at])
-    rest = int(counts[often[_MOST_FORMATS:]].sum())
-    if rest:
-        out.passed_over["counter", 0, 0] += rest

@@ -12,6 +12,7 @@ from decoders import sflow_packets as packets
 from decoders import sflow_routes as routes
 from decoders.block import Decoded
 from decoders.cursor import Items, u32
+from decoders.passed_over import pass_over
 from decoders.sflow_told import Reader, Told
 from decoders.xdr import addresses, arrays, strings, words
 
@@ -108,24 +109,18 @@ OF_FLOWS: Kinds = _PACKET | {
 } | _LINK  # fmt: skip
 OF_DISCARDS: Kinds = _PACKET | {1006: routes.mpls} | _LINK | {
     1037: _name("acl", after=4), 1038: _name("function"), 1041: _name("trap_group", "trap"),
+    1042: _name("kernel_reason"),
 }  # fmt: skip
 
 
 def read(told: Told, records: Items, kinds: Kinds, out: Decoded) -> None:
     """Read the records of samples by their kinds; `records.owner` are the samples' rows."""
     tags = records.tag
-    if not len(tags):
-        return
-    if (tags == tags[0]).all():
-        present = {int(tags[0]): len(tags)}
-    else:
-        near = np.bincount(tags[tags < _FORMATS])
-        present = {int(tag): int(near[tag]) for tag in np.flatnonzero(near)}
-        far, counts = np.unique(tags[tags >= _FORMATS], return_counts=True)
-        present |= dict(zip(far.tolist(), counts.tolist(), strict=True))
+    near = np.minimum(tags, _FORMATS)  # no enterprise but sflow.org's own has structures that are read
+    counts = np.bincount(near, minlength=_FORMATS + 1)
     for format_, reader in kinds.items():
-        if format_ in present:
-            sole = present.pop(format_) == len(tags)
-            reader(told, records if sole else records.where(np.flatnonzero(tags == format_)))
-    for tag, count in present.items():
-        out.passed_over["flow", tag // _FORMATS, tag % _FORMATS] += count
+        if counts[format_]:
+            reader(told, records if counts[format_] == len(tags) else records.where(np.flatnonzero(tags == format_)))
+            counts[format_] = 0
+    if counts.any():
+        pass_over("flow", tags[counts[near] > 0], out)

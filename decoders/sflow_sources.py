@@ -91,6 +91,14 @@ class Sources:
         for slot in oldest.tolist():
             del self._slots[self._keys[slot]]
         self._free += oldest.tolist()
+        if len(self._keys) > 2 * most:
+            self._pack()
+
+    def _pack(self) -> None:
+        """Give back what a block of very many sources took."""
+        self._table = self._table[list(self._slots.values())]
+        self._keys, self._free = [*self._slots], []
+        self._slots = {key: slot for slot, key in enumerate(self._keys)}
 
     def dump(self) -> list[list[Any]]:
         """Return all of it as a JSON-ready value, the source heard last at the end."""

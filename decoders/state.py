@@ -17,6 +17,8 @@ from decoders.templates import Key, Known, Templates
 from decoders.waiting import Waiting
 
 FORMAT = 5
+_WITHOUT_SOURCES = 4
+"""The format before, which had all but the data sources of sFlow."""
 
 
 class State:
@@ -106,7 +108,7 @@ class State:
         goes on.
         """
         state = cls()
-        if saved.get("format") != FORMAT:
+        if saved.get("format") not in (_WITHOUT_SOURCES, FORMAT):
             return state
         for *stream, id_, exported, seen, options, fields in saved["templates"]:
             template = Template(tuple(Field(*field) for field in fields), bool(options))
@@ -126,5 +128,5 @@ class State:
         state.restarts.load(saved["restarts"], numbered=current)
         if current:
             state.sequences = Sequences.load(saved["sequences"])
-            state.sources = Sources.load(saved["sources"])
+            state.sources = Sources.load(saved.get("sources", []))
         return state

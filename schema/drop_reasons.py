@@ -34,7 +34,10 @@ _FIRST_OTHER = 256
 DROP_REASONS: dict[int, str] = dict(enumerate(_ICMP.split())) | dict(enumerate(_OTHER.split(), _FIRST_OTHER))
 """Names by code."""
 
+_MISPRINTED = {33: 332, 36: 366}
+"""Codes that the agents' own header has wrong, by the right ones: below 256 nothing but ICMP's is assigned."""
+
 
 def drop_reason(code: int) -> str:
     """Return what the list calls a reason; of one that it does not have, the code."""
-    return DROP_REASONS.get(code) or f"reason {code}"
+    return DROP_REASONS.get(_MISPRINTED.get(code, code)) or f"reason {code}"

@@ -69,6 +69,7 @@ DISCARDS = StoredTable(
             "volume",
             "Discarded packets of this source that the agent did not report, since it began.",
         ),
+        _symbol("kernel_reason", "Why, as the Linux kernel calls it (sFlow extended_linux_drop_reason)."),
         _symbol("function", "Function of the agent's software that discarded it (sFlow extended_function)."),
         _symbol("trap_group", "Group of the hardware trap that caught it (sFlow extended_hw_trap)."),
         _symbol("trap", "Hardware trap that caught it."),

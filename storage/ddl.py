@@ -146,7 +146,8 @@ def wanted(ttl_days: Mapping[str, int], category_days: Mapping[str, int] = Mappi
         replace(_OTHERS[table.name], ttl=category_ttl(category_days.get(table.category, longest)))
         for table in STORED_TABLES
     )
-    return Schema(VERSION, (flows, *others, *_SMALL), formers=_FORMERS)
+    names = replace(NAMES, ttl=f"seen + toIntervalDay({longest})")
+    return Schema(VERSION, (flows, *others, names, *_SMALL), formers=_FORMERS)
 
 
 _SEARCHED = {
@@ -213,7 +214,6 @@ _FORMERS = (
 )
 
 _SMALL = (
-    NAMES,
     Table(
         "purges",
         (

@@ -11,6 +11,7 @@ from storage.ddl import FLOWS, NAMES
 from storage.native import Name, encode, encode_names, encode_rows, present
 
 _NAMES_KNOWN = 100_000
+_DAY = 86_400_000
 _TABLES = {table.name: table for table in STORED_TABLES}
 
 
@@ -19,7 +20,7 @@ class Writer:
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._known: dict[tuple[bytes, int, str, int], tuple[str, str]] = {}
+        self._known: dict[tuple[bytes, int, str, int], tuple[str, str, int]] = {}
 
     def write(self, flows: Flows, token: str) -> None:
         """Store the batch once, however often it is written with this `token`; errors as of `Client.insert`.
@@ -45,18 +46,26 @@ class Writer:
         self._client.insert(table, columns, octets, f"{table} {token}")
 
     def write_names(self, names: Sequence[Name]) -> None:
-        """Store the names that this writer has not stored yet: exporters say them again every few minutes."""
+        """Store the names that this writer has not stored today: exporters say them again every few minutes.
+
+        Those that nobody says any more expire: `storage.ddl.NAMES`.
+        """
         last = {name[:4]: name for name in names}
-        news = [name for key, name in last.items() if self._known.get(key) != name[4:6]]
+        news = [name for key, name in last.items() if self._known.get(key) != _told(name)]
         if not news:
             return
         columns = [field.name for field in NAMES.fields]
         self._client.insert(NAMES.name, columns, encode_names(news), token="")
         if len(self._known) > _NAMES_KNOWN:
             self._known.clear()
-        self._known |= {name[:4]: name[4:6] for name in news}
+        self._known |= {name[:4]: _told(name) for name in news}
 
 
 def _check(columns: Sequence[str]) -> None:
     if "time_received" not in columns or "retention_class" not in columns:
         raise ValueError("a batch to be stored needs the columns time_received and retention_class")
+
+
+def _told(name: Name) -> tuple[str, str, int]:
+    """Return name, description, and the day on which they were told."""
+    return name[4], name[5], name[6] // _DAY

@@ -25,6 +25,7 @@ from tests.decoders.sflow_wire import (
     hw_trap,
     item,
     mpls,
+    opaque,
     router,
     sampled_header,
     switch,
@@ -51,15 +52,16 @@ def test_a_discarded_packet_with_all_that_is_told_of_it() -> None:
     records = [
         hw_trap("l2_drops", "ingress_vlan_filter"), switch(10, 20), egress_queue(5), function("ip_rcv_core"),
         acl(7, "deny-all"), sampled_header(frame, ETHERNET, 78), router("192.0.2.9", 24, 24), vni(9),
-        mpls("", [100 << 12], [200 << 12]), item(1042, bytes(4)),
+        mpls("", [100 << 12], [200 << 12]), item(1042, opaque(b"NETFILTER_DROP")),
     ]  # fmt: skip
     one = discarded_packet(*records, source=(0, 2**30), drops=12, in_if=3, out_if=0x3FFFFFFF, reason=258)
     found = decoded(datagram(one, agent="2001:db8::5", sub_agent=6))
     assert not found.faults
     assert (found.flows.rows, found.discards.rows) == (0, 1)
-    assert found.passed_over == {("flow", 0, 1002): 1, ("flow", 0, 1042): 1}
+    assert found.passed_over == {("flow", 0, 1002): 1}
     expected = {
         "reason_code": 258, "reason": "acl", "drops": 12, "function": "ip_rcv_core", "trap_group": "l2_drops",
+        "kernel_reason": "NETFILTER_DROP",
         "trap": "ingress_vlan_filter", "acl": "deny-all", "in_if": 3, "out_if": 0, "data_source": 2**30,
         "observation_domain": 6, "egress_queue": 5, "src_vlan": 10, "dst_vlan": 20, "frame_length": 78, "proto": 17,
         "src_port": 53, "dst_port": 5353, "src_mac": 0x02000000000A, "layer2_segment_id": 9, "time_received": NOW,
@@ -86,6 +88,7 @@ def test_reasons_have_the_names_of_the_list() -> None:
     assert len(set(DROP_REASONS.values())) == len(DROP_REASONS)
     some = {0: "net_unreachable", 15: "precedence_cutoff", 256: "unknown", 258: "acl", 262: "pkt_too_big",
             279: "unresolved_neigh", 303: "split_horizon", 332: "dev_hdr", 349: "tcp_close", 16: "reason 16",
+            33: "dev_hdr", 36: "tc_egress",
             255: "reason 255", 350: "tcp_fastopen", 372: "bgp_flowspec", 373: "reason 373",
             2**32 - 1: "reason 4294967295"}  # fmt: skip
     assert {code: drop_reason(code) for code in some} == some

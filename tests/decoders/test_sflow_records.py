@@ -245,6 +245,16 @@ def test_structures_that_are_not_stored_are_skipped_and_counted() -> None:
     }  # fmt: skip
 
 
+def test_formats_without_end_are_counted_together() -> None:
+    odd = [item(number % 4096, b"", 7 + number // 4096) for number in range(5000)]
+    samples = [item(number % 4096, b"", 9 + number // 4096) for number in range(5000)]
+    found = decoded(datagram(flow_sample(*with_header(*odd)), *samples))
+    for kind in ("flow", "sample"):
+        counts = {key: count for key, count in found.passed_over.items() if key[0] == kind}
+        assert len(counts) == 1025
+        assert sum(counts.values()) == 5000
+
+
 def test_the_frame_tells_the_length_where_the_header_does_not() -> None:
     untold = PACKET[:2] + b"\0\0" + PACKET[4:]
     framed = bytes(12) + b"\x08\0"

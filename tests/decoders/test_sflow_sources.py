@@ -204,6 +204,9 @@ def test_saved_and_loaded() -> None:
         loaded = State.load(saved, current)
         assert run([(1, 101, 101_000, 0)], loaded)[0] == rates
     assert State.load(saved).dump()["sources"] == saved["sources"]
+    before = {name: value for name, value in saved.items() if name != "sources"} | {"format": 4}
+    old = State.load(before)
+    assert (len(old.sources), len(old.sequences.numberings)) == (0, 1), "the version before knew no sources"
     assert len(saved["sources"]) == 3
 
 

@@ -103,6 +103,7 @@ def test_schema_2_gets_columns_and_tables_and_nothing_else(node: Node) -> None:
             *(f"the comment of flows.{name} has changed" for name in had),
             *(f"there is no table {table.name}" for table in STORED_TABLES),
             "flows says of itself 'flowkeep schema 2'",
+            f"names expires by 'nothing', not by '{next(each.ttl for each in SCHEMA.tables if each.name == 'names')}'",
         }
         comments = {field.name: field.comment for field in observe(admin).tables["flows"].fields}
         assert comments == {column.name: column.doc for column in FLOW_COLUMNS}

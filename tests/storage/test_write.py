@@ -165,6 +165,17 @@ def test_names_are_stored_once_and_again_when_they_change(database: Node) -> Non
         assert len(client.query(sql).rows) <= 3
 
 
+def test_names_are_stored_again_each_day_so_that_those_in_use_do_not_expire(database: Node) -> None:
+    router, day = IPv6Address("::ffff:192.0.2.7").packed, 86_400_000
+    begun = NOW_MS // day * day
+    with database.connect("ingest") as client:
+        writer = Writer(client)
+        for at in (begun, begun + 1000, begun + day, begun + day + 1000):
+            writer.write_names([(router, 7, "interface", 1, "xe-0/0/0", "", at)])
+    with database.connect("query") as client:
+        assert client.query("SELECT max(toUnixTimestamp64Milli(seen)) FROM names").rows == [(begun + day,)]
+
+
 def test_a_name_is_of_an_interface_an_application_a_vrf_or_a_sampler(database: Node) -> None:
     router = IPv6Address("2001:db8::1").packed
     names = [Name(router, 0, naming, 2**64 - 1 - code, f"it's {naming}", "", NOW_MS) for code, naming in
