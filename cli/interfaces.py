@@ -26,8 +26,8 @@ from settings.errors import ConfigError
 from storage.client import connect
 
 _TITLES = ("exporter", "if", "name", "tenant", "speed", "status", "in bit/s", "out bit/s", "in %", "out %", "in pkt/s",
-           "out pkt/s", "in err", "out err", "in disc", "out disc", "flows in", "flows out", "seen in",
-           "seen out")  # fmt: skip
+           "out pkt/s", "in err", "out err", "in disc", "out disc", "flow oct in", "flow oct out",
+           "seen in", "seen out")  # fmt: skip
 _WORDS = 4
 """The titles of words; status is one, too."""
 _STATUS = _TITLES.index("status")
@@ -41,14 +41,20 @@ def add_to(app: typer.Typer) -> None:
 
 def interfaces(
     exporter: Annotated[
-        str | None, typer.Argument(help="A configured exporter's name, or an address.", show_default=False)
+        str | None,
+        typer.Argument(
+            help="A configured exporter's name, or an address; of sFlow the agent's own.", show_default=False
+        ),
     ] = None,
     last: Last = None,
     window: Window = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show each interface's load, errors and discards by its counters, and how much of it the flows show; of 1 hour."""
+    """Show the load, errors and discards of interfaces by their counters, and how much of it the flows show.
+
+    Of the last hour, unless a time is given.
+    """
     loaded = configuration(config)
     span = _span(last, window)
     found = _ask(loaded, Question(_condition(loaded, exporter), span.since, span.until))
@@ -181,14 +187,17 @@ def _explain(found: list[Interface], span: timespan.Timespan) -> None:
     ways: list[Way] = [way for each in found for way in each.ways]
     unknown = sum(way.unknown_sampling for way in ways)
     if not found:
-        said = f"no counter samples and no flows {time}; `flowkeep status` shows what the collector receives"
+        said = (
+            f"no counter samples and no flows {time}; `flowkeep status` shows what the collector receives. An sFlow "
+            "agent goes by the address that it says it has, wherever its datagrams come from"
+        )
     elif not any(each.seconds for each in found):
         said = (
             f"counters tell nothing {time}: that takes two counter samples of an interface, which only sFlow agents "
-            "send; `flowkeep status` shows what the collector receives"
+            "send, and a policy with the category 'counters'; `flowkeep status` shows what is received and kept"
         )
     elif unknown:
-        said = f"{unknown:,} of these flows came without a sampling rate: how much they show is not known"
+        said = f"{unknown:,} times a flow in or out came without a sampling rate: how much they show is not known"
     else:
         return
     print(said, file=sys.stderr)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import numpy as np
+
 from decoders import Decoded
-from schema.batch import Flows, Rows
+from decoders.block import Name, Naming
+from schema.batch import Flows, Rows, Symbols
 from schema.tables import DISCARDS, STORED_TABLES
-from tenants.adaptors import Adaptors
+from tenants.adaptors import INTERFACE, Adaptors
+from tenants.port_names import PortNames
 
 _CATEGORIES = {table.name: table.category.value for table in STORED_TABLES}
 
@@ -43,12 +47,28 @@ class Measurements:
     unkept: dict[str, int] = field(default_factory=dict)
 
 
-def measure(decoded: Decoded, attribution: Attribution, adaptors: Adaptors) -> Measurements:
-    """Return what a block held beside flows. `adaptors` learns from it."""
+def measure(decoded: Decoded, attribution: Attribution, adaptors: Adaptors, port_names: PortNames) -> Measurements:
+    """Return what a block held beside flows. `adaptors` and `port_names` learn from it."""
     found = {DISCARDS.name: decoded.discards.rows} | {table: rows.rows for table, rows in decoded.counters.items()}
     wanted = {table for table in found if _CATEGORIES[table] in attribution.kept}
     counters = {table: rows for table, rows in decoded.counters.items() if table in wanted and rows.rows}
-    kept = attribution.counters(counters, adaptors)
+    kept = attribution.counters(port_names.name(counters, [_interfaces(decoded.names)]), adaptors)
     if decoded.discards.rows and DISCARDS.name in wanted:
         kept[DISCARDS.name] = attribution.discards(decoded.discards)
     return Measurements(kept, {table: count for table, count in found.items() if count and table not in wanted})
+
+
+def _interfaces(names: Sequence[Name]) -> Rows:
+    """Return the names of interfaces as rows: those of options data and of samples that tell nothing but a name."""
+    told = [one for one in names if one.naming is Naming.INTERFACE and one.name]
+    return Rows(
+        len(told),
+        {
+            "time_received": np.array([one.time_received for one in told], np.int64),
+            "exporter": np.frombuffer(b"".join(one.exporter for one in told), np.uint8).reshape(-1, 16),
+            "observation_domain": np.array([one.observation_domain for one in told], np.uint32),
+            "source_class": np.full(len(told), INTERFACE, np.uint32),
+            "source_index": np.array([one.id for one in told], np.uint32),
+            "name": Symbols(np.arange(len(told), dtype=np.int32), [one.name for one in told]),
+        },
+    )

@@ -29,6 +29,7 @@ from storage.client import DatabaseRefusalError, is_retryable
 from storage.ddl import FLOWS
 from storage.writer import Writer
 from tenants.adaptors import Adaptors
+from tenants.port_names import PortNames
 
 log = logging.getLogger("flowkeep")
 _LONGEST_PAUSE = 10.0
@@ -65,7 +66,7 @@ class Pipeline:
         self._saved_revision, self._saved_at = self._state.revision, time.monotonic()
         self._is_saved = True
         self._books = DecoderBooks(config, metrics)
-        self._adaptors = Adaptors()
+        self._adaptors, self._port_names = Adaptors(), PortNames()
         self._given_up = False
         self._refused_since: dict[str, float] = {}
         self._say_waiting = Seldom()
@@ -86,7 +87,7 @@ class Pipeline:
             self._close_sessions(decoded.broken_sessions)
         attribution = self._attribution()
         flows = attribution.attribute(decoded.flows)
-        measured = measure(decoded, attribution, self._adaptors)
+        measured = measure(decoded, attribution, self._adaptors, self._port_names)
         stored = self._store(block, decoded, flows, measured.kept)
         state = self._state.dump() if self._must_save() else None
         if stored is None or not self._persist(lambda: self._journal.commit(block, state)):

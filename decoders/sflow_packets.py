@@ -22,6 +22,9 @@ HEADER, ETHERNET, IPV4, IPV6 = 16, 24, 32, 56
 
 _ICMP, _ICMPV6 = 1, 58
 _MAPPED = np.frombuffer(V4_MAPPED, np.uint8)
+_ETHERTYPES = (0x0800, 0x86DD)
+_FRAMING = 18
+"""Octets of an Ethernet header and of the frame check sequence."""
 _BARE_IPV6 = 40
 _PADDED = 64
 """What the shortest frame can hold of a packet, and more."""
@@ -39,6 +42,7 @@ def header(told: Told, records: Items) -> None:
     protocol, frame, stripped, length = words(told.data, records.start, 4)
     start = records.start + HEADER
     captured = np.minimum(length, records.end - start)
+    told.lies += int(np.count_nonzero(captured < length))
     first, last = int(records.start[0]), int(records.end[-1])
     parsed = parse_at(told.data[first:last], start - first, captured, protocol, told.limits.inner)
     arrays = dict(parsed.arrays)
@@ -74,13 +78,16 @@ def settle_length(parsed: HeaderColumns, packet: Positions) -> None:
 
 
 def ethernet(told: Told, records: Items) -> None:
-    """sampled_ethernet: length of the frame, addresses; the type is told by what else the sample holds."""
+    """sampled_ethernet: length of the frame, addresses, and type, by which the frame has an IP packet or not."""
     kept = told.keep(records, records.end - records.start >= ETHERNET)
     rows, at = records.owner[kept], records.start[kept]
     told.packet[rows] = True
     told.fill("frame_length", rows, u32(told.data, at))
     told.fill("src_mac", rows, _mac(told, at + 4))
     told.fill("dst_mac", rows, _mac(told, at + 12))
+    length, kind = u32(told.data, at), u32(told.data, at + 20)
+    of_ip = ((kind == _ETHERTYPES[0]) | (kind == _ETHERTYPES[1])) & (length > _FRAMING)
+    told.fill("bytes", rows[of_ip], length[of_ip] - _FRAMING)
 
 
 def _mac(told: Told, at: Positions) -> npt.NDArray[np.uint64]:

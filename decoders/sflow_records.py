@@ -60,12 +60,17 @@ def _nat_port(told: Told, records: Items) -> None:
 
 
 def _vlan_tunnel(told: Told, records: Items) -> None:
-    """extended_vlantunnel: tags that were taken off, the outermost first, each with its TPID before it."""
+    """extended_vlantunnel: tags that were taken off, the outermost first, each with its TPID before it.
+
+    They stood before those that the header still has.
+    """
     counts, _, whole = arrays(told.data, records.start, records.end)
     kept = told.keep(records, whole)
-    for depth, name in enumerate(("src_vlan", "inner_vlan")):
-        deep = kept[counts[kept] > depth]
-        told.fill(name, records.owner[deep], u32(told.data, records.start[deep] + 4 + 4 * depth) & _LAST_VLAN)
+    one, two = (kept[counts[kept] > depth] for depth in (0, 1))
+    under = told.column("src_vlan")[records.owner[one]]
+    told.put("inner_vlan", records.owner[one][under > 0], under[under > 0])
+    for name, deep, depth in (("src_vlan", one, 0), ("inner_vlan", two, 1)):
+        told.put(name, records.owner[deep], u32(told.data, records.start[deep] + 4 + 4 * depth) & _LAST_VLAN)
 
 
 def _number(name: str) -> Reader:
@@ -98,9 +103,11 @@ def _name(*names: str, after: int = 0) -> Reader:
 Kinds = dict[int, Reader]
 """Readers by the formats of enterprise 0, in the order in which they are asked: of what two tell, the first counts."""
 
-_PACKET: Kinds = {1: packets.header, 2: packets.ethernet, 3: packets.ipv4, 4: packets.ipv6, 1001: _switch}
+_PACKET: Kinds = {
+    1: packets.header, 2: packets.ethernet, 3: packets.ipv4, 4: packets.ipv6, 1012: _vlan_tunnel, 1001: _switch,
+}  # fmt: skip
 _LINK: Kinds = {
-    1012: _vlan_tunnel, 1023: packets.ipv4_tunnel, 1024: packets.ipv4_tunnel, 1025: packets.ipv6_tunnel,
+    1023: packets.ipv4_tunnel, 1024: packets.ipv4_tunnel, 1025: packets.ipv6_tunnel,
     1026: packets.ipv6_tunnel, 1029: _number("layer2_segment_id"), 1030: _number("layer2_segment_id"),
     1036: _number("egress_queue"),
 }  # fmt: skip

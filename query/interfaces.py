@@ -230,7 +230,7 @@ def _way(place: int, count: dict[str, tuple[int | None, int]], speed: int | None
         octets,
         _rounded(bits),
         _rounded(100 * bits / speed) if bits is not None and speed else None,
-        _rounded(sum(packets)) if packets else None,
+        _rounded(sum(packets)) if kinds[0][0] is not None else None,
         count.get(columns.errors, _UNTOLD)[0],
         count.get(columns.discards, _UNTOLD)[0],
         flow_octets,

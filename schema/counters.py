@@ -45,7 +45,7 @@ COMMON: tuple[Column, ...] = (
     _uint("source_index", "Index of the data source; of an interface its SNMP index."),
     _uint("sequence", "Number of the sample among those of its source."),
     _uint("uptime", "How long the agent has been running, modulo 2**32.", "ms"),
-    _symbol("name", "Name of the interface, host or virtual machine, where the sample or an earlier one tells it."),
+    _symbol("name", "Name of the interface, host or virtual machine; of a port the last told if the sample has none."),
     _symbol("tenant", "Tenant whose resource it is; empty where no allocation names it."),
     _symbol("resource", "Resource by which the allocations name it."),
     BY_NAME["retention_class"],

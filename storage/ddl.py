@@ -7,7 +7,7 @@ The tables of `schema.tables` are laid out like it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from schema.columns import FLOW_COLUMNS, VERSION, Column
@@ -41,7 +41,10 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One table; expressions are as ClickHouse prints them, so that wanted and observed ones compare as text."""
+    """One table; expressions are as ClickHouse prints them, so that wanted and observed ones compare as text.
+
+    `keeps_ttl` says that a TTL which such a table has already stays as it is.
+    """
 
     name: str
     fields: tuple[Field, ...]
@@ -53,6 +56,7 @@ class Table:
     indexes: tuple[str, ...] = ()
     settings: tuple[tuple[str, int], ...] = ()
     comment: str = ""
+    keeps_ttl: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,12 +142,16 @@ def wanted(ttl_days: Mapping[str, int], category_days: Mapping[str, int] = Mappi
     """Return the schema of this version.
 
     `ttl_days` gives the days that ClickHouse itself keeps each class of flows, `category_days` those of the tables of
-    each `schema.tables.Category`. A category it does not name is kept as long as anything is.
+    each `schema.tables.Category`. What there is of a category that it does not name goes when it was to go before.
     """
     flows = replace(_FLOWS, ttl=flows_ttl(ttl_days))
     longest = max((*ttl_days.values(), *category_days.values()))
     others = (
-        replace(_OTHERS[table.name], ttl=category_ttl(category_days.get(table.category, longest)))
+        replace(
+            _OTHERS[table.name],
+            ttl=category_ttl(category_days.get(table.category, longest)),
+            keeps_ttl=table.category not in category_days,
+        )
         for table in STORED_TABLES
     )
     names = replace(NAMES, ttl=f"seen + toIntervalDay({longest})")

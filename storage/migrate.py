@@ -80,7 +80,7 @@ def _change(table: Table, has: Table) -> Iterator[Step]:
         if name not in indexed:
             # For the parts to come: those that are there get theirs as they merge, and are read whole until then.
             yield Step(f"ALTER TABLE `{table.name}` ADD {index}", f"{table.name} has no index {name}")
-    if table.ttl != has.ttl:
+    if table.ttl != has.ttl and not (table.keeps_ttl and has.ttl):
         sql = f"ALTER TABLE `{table.name}` MODIFY TTL {table.ttl} {_AT_ONCE}"
         yield Step(sql, f"{table.name} expires by '{has.ttl or 'nothing'}', not by '{table.ttl}'")
     if table.comment != has.comment:

@@ -179,11 +179,13 @@ def test_the_newest_words_count_and_the_counters_own_come_first(store: Store, sh
 
 
 def test_what_is_not_counted_is_not_known(store: Store, show: Show) -> None:
-    store.samples(*(replace(sample, speed=0) for sample in series(7, 1, if_in_octets=1000, if_in_broadcast_pkts=40)))
+    store.samples(*(replace(sample, speed=0) for sample in series(7, 1, if_in_octets=1000, if_in_ucast_pkts=40)))
     found = show()[7]
     assert found.ways[0] == Way(1000, 400.0, None, 2.0, None, None, 0, 0, 0, 0.0)
     assert found.ways[1] == Way(None, None, None, None, None, None, 0, 0, 0, None)
     assert found.speed is None
+    store.samples(*series(8, 1, if_in_octets=1000, if_in_broadcast_pkts=40))
+    assert show()[8].ways[0].packets_per_second is None, "without those to one receiver it would tell too little"
 
 
 def test_of_several_sub_agents_that_tell_of_one_interface_one_counts(store: Store, show: Show) -> None:

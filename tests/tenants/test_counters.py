@@ -6,10 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from schema.batch import Flows, Nullable, Rows, Symbols
+from schema.batch import Array, Flows, Nullable, Rows, Symbols
 from schema.columns import DIRECTIONS
-from tenants.adaptors import Adaptors
+from tenants.adaptors import Adaptors, Memory, data_sources
 from tenants.attribution import Attribution
 from tenants.counters import CounterAttributor
 from tests.tenants.counter_rows import (
@@ -26,7 +28,7 @@ from tests.tenants.counter_rows import (
 from tests.tenants.test_attribute import ThreeClasses, octets
 
 UUID = "abcdef00-2222-1111-4444-555555555555"
-HOUR = 3_600_000
+TEN_MINUTES = 600_000
 
 
 @pytest.fixture
@@ -112,24 +114,90 @@ def machines(adaptors: Adaptors, *indexes: int, time: int = NOON) -> list[str]:
     return [found.name.names[code] for code in found.name.codes.tolist()] if found else []
 
 
-def test_a_machine_that_is_not_heard_of_for_an_hour_has_no_interfaces_any_more() -> None:
+def test_a_machine_that_is_not_heard_of_for_ten_minutes_has_no_interfaces_any_more() -> None:
     adaptors = Adaptors()
     adaptors.learn(rows_of(("", "vm-1"), source_class=LOGICAL, if_indexes=[7]))
-    assert machines(adaptors, 7, time=NOON + HOUR - 1) == ["vm-1"]
-    assert machines(adaptors, 7, time=NOON + HOUR) == []
+    assert machines(adaptors, 7, time=NOON + TEN_MINUTES - 1) == ["vm-1"]
+    assert machines(adaptors, 7, time=NOON + TEN_MINUTES) == []
 
 
 def test_memory_is_bounded_and_keeps_what_was_needed_last() -> None:
     adaptors = Adaptors(most=3)
     for index in (1, 2, 3):
-        adaptors.learn(rows_of(("", f"vm-{index}"), source_class=LOGICAL, if_indexes=[index]))
+        tell(adaptors, index)
     assert machines(adaptors, 1) == ["vm-1"]
-    adaptors.learn(rows_of(("", "vm-4"), source_class=LOGICAL, if_indexes=[4]))
+    tell(adaptors, 4)
     assert len(adaptors) == 3
     assert machines(adaptors, 1, 2, 3, 4) == ["vm-1", "vm-3", "vm-4"]
-    many = list(range(10, 1010))
-    adaptors.learn(rows_of(*(("", "vm-9") for _ in many), source_class=LOGICAL, if_indexes=many))
+    tell(adaptors, *range(10, 1010))
     assert len(adaptors) == 3
+
+
+def tell(adaptors: Adaptors, *indexes: int, **more: str) -> None:
+    names = [("", f"vm-{index}") for index in indexes]
+    adaptors.learn(rows_of(*names, source_class=LOGICAL, if_indexes=list(indexes), **more))  # type: ignore[arg-type]
+
+
+def test_an_exporter_that_tells_too_much_costs_no_other_its_machines() -> None:
+    adaptors = Adaptors()
+    tell(adaptors, 1, 2, exporter="10.0.0.2")
+    for first in range(1, 66_561, 13_312):
+        tell(adaptors, *range(first, first + 13_312))
+    assert len(adaptors) == 4_096 + 2
+    found = adaptors.machines(interfaces(1, 2, 3, exporter="10.0.0.2"))
+    assert found
+    assert found.rows.tolist() == [0, 1]
+
+
+def test_where_all_are_too_many_those_that_have_the_most_lose_first() -> None:
+    adaptors = Adaptors(most=10, each=6)
+    few = {"10.0.0.3": 1, "10.0.0.4": 3}
+    for exporter, count in few.items():
+        tell(adaptors, *range(1, count + 1), exporter=exporter)
+    for exporter in ("10.0.0.1", "10.0.0.2"):
+        tell(adaptors, *range(1, 10), exporter=exporter)
+    assert len(adaptors) == 10
+
+    def kept(exporter: str) -> int:
+        found = adaptors.machines(interfaces(*range(1, 10), exporter=exporter))
+        return len(found.rows) if found else 0
+
+    assert {exporter: kept(exporter) for exporter in few} == few
+    assert (kept("10.0.0.1"), kept("10.0.0.2")) == (3, 3)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 2), st.lists(st.tuples(st.integers(0, 3), st.integers(0, 6)), min_size=1, max_size=8)),
+        max_size=12,
+    )
+)
+def test_memory_is_a_dictionary_of_what_was_told_last_as_long_as_nothing_goes(
+    turns: list[tuple[int, list[tuple[int, int]]]],
+) -> None:
+    memory, truth = Memory(1, lifetime=3), dict[tuple[int, int], tuple[int, str]]()
+    ports = [(host, index) for host in range(4) for index in range(7)]
+    now = 0
+    for number, (passed, told) in enumerate(turns):
+        now += passed
+        names = np.array([[f"{number}-{place}"] for place in range(len(told))], object)
+        memory.learn(keys_of(told), np.full(len(told), now), names)
+        truth |= {port: (now, f"{number}-{place}") for place, port in enumerate(told)}
+        found = memory.find(keys_of(ports), np.full(len(ports), now))
+        [names_found] = found.texts if found else [symbols([])]
+        seen = [names_found.names[code] for code in names_found.codes.tolist()]
+        at = [ports[row] for row in found.rows.tolist()] if found else []
+        assert dict(zip(at, seen, strict=True)) == {p: name for p, (when, name) in truth.items() if now - when < 3}
+
+
+def keys_of(ports: list[tuple[int, int]]) -> Array:
+    rows = [
+        data_sources(each, np.zeros(1, np.uint32), np.array([index], np.uint32))
+        for host, index in ports
+        for each in [rows_of(("", ""), exporter=f"10.0.0.{host}")]
+    ]
+    return np.concatenate(rows)
 
 
 def test_other_columns_are_kept_and_the_input_is_untouched(attributor: CounterAttributor) -> None:
