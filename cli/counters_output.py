@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from enum import StrEnum
 from itertools import islice
 from pathlib import Path
 from typing import TypeAlias
 
+from cli.flow_output import destination
 from decoders import Decoded
 from schema.batch import Rows
 from schema.render import rows_of
 from schema.tables import DISCARDS, STORED_TABLES
-from settings.errors import ConfigError, RefusalError
 
 _LINES = 2048
 Put: TypeAlias = Callable[[Decoded], None]
@@ -44,21 +43,13 @@ def lines(kept: Kept, decoded: Decoded) -> Iterator[str]:
 
 @contextmanager
 def opened_rows(kept: Kept, path: Path | None, inputs: Iterable[Path]) -> Iterator[Put]:
-    """Give what puts `kept` out to `path`, to standard output where it is None; errors as of `flow_output.opened`."""
-    if path and path.exists() and any(each.exists() and path.samefile(each) for each in inputs):
-        raise ConfigError(f"{path}: is to be read, and would be overwritten; give -o another file")
-    try:
-        with path.open("wb") if path else nullcontext(sys.stdout.buffer) as out:
+    """Give what puts `kept` out to `path`, to standard output where it is None; errors as of `destination`."""
+    with destination(path, inputs) as out:
 
-            def put(decoded: Decoded) -> None:
-                rows = lines(kept, decoded)
-                while chunk := "".join(islice(rows, _LINES)):
-                    out.write(chunk.encode(errors="replace"))
+        def put(decoded: Decoded) -> None:
+            rows = lines(kept, decoded)
+            while chunk := "".join(islice(rows, _LINES)):
+                out.write(chunk.encode(errors="replace"))
 
-            yield put
-            out.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:  # of writing: whoever reads captures tells of it otherwise
-        where = path or "standard output"
-        raise RefusalError(f"{where}: cannot be written: {error.strerror or error}") from None
+        yield put
+        out.flush()

@@ -60,16 +60,27 @@ class _TextFlows:
 def opened(form: Format, path: Path | None, inputs: Iterable[Path]) -> Iterator[FlowOutput]:
     """Give the output of flows in this form to `path`, to standard output where it is None.
 
-    What was put out before an error is finished and kept. ConfigError where `path` is one of the `inputs` or Parquet
-    would go to a terminal, RefusalError where writing fails, BrokenPipeError where the reader has gone.
+    What was put out before an error is finished and kept. ConfigError where Parquet would go to a terminal, other
+    errors as of `destination`.
     """
     if path is None and form is Format.PARQUET and sys.stdout.isatty():
         raise ConfigError("Parquet is not for a terminal: give a file with -o FILE, or a pipe")
+    with destination(path, inputs) as out, _closing(_flows(form, out)) as output:
+        yield output
+
+
+@contextmanager
+def destination(path: Path | None, inputs: Iterable[Path]) -> Iterator[BinaryIO]:
+    """Give the file `path` to write to, standard output where it is None.
+
+    ConfigError where `path` is one of the `inputs`, RefusalError where writing fails, BrokenPipeError where the reader
+    has gone.
+    """
     if path and path.exists() and any(each.exists() and path.samefile(each) for each in inputs):
         raise ConfigError(f"{path}: is to be read, and would be overwritten; give -o another file")
     try:
-        with path.open("wb") if path else nullcontext(sys.stdout.buffer) as out, _closing(_flows(form, out)) as output:
-            yield output
+        with path.open("wb") if path else nullcontext(sys.stdout.buffer) as out:
+            yield out
     except BrokenPipeError:
         raise
     except OSError as error:  # of writing: whoever reads captures tells of it otherwise

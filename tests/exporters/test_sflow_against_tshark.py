@@ -6,6 +6,7 @@ by tests/decoders alone. Of enterprise 0, tshark 4.0 does not pass over what it 
 
 from __future__ import annotations
 
+import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from schema.counters import snake
 from schema.render import rows
 from tests.decoders import counter_wire, sflow_wire
 from tests.decoders.wire import decoded
+from tests.exporters.recordings import Export
 from tests.exporters.tshark_reading import Datagram, dissect, write_pcap
 
 NOW = 1_795_000_000.0
@@ -54,9 +56,14 @@ COUNTERS: dict[tuple[int, int], dict[str, str]] = {
 
 
 def samples(path: Path, datagram: bytes) -> Iterator[Fields]:
-    """Yield what tshark reads of each sample: field name -> values in hex, in their order."""
+    """Yield what tshark reads of each sample of a datagram."""
     write_pcap(path, [Datagram(NOW, datagram)], "sflow")
-    for node in dissect(path).iter("field"):
+    yield from dissected_samples(dissect(path))
+
+
+def dissected_samples(pdml: ET.Element) -> Iterator[Fields]:
+    """Yield what tshark reads of each sample: field name -> values in hex, in their order."""
+    for node in pdml.iter("field"):
         if node.get("name") == "" and "sample, seq" in node.get("show", ""):
             found: Fields = {}
             for field in node.iter("field"):
@@ -144,3 +151,21 @@ def test_sampled_ipv4_and_ethernet(tmp_path: Path) -> None:
     assert row["frame_length"] == int(told["sflow_245.ethernet.length"][0], 16)
     assert row["src_mac"].replace(":", "") == told["sflow_245.ethernet.source_mac_address"][0]
     assert (row["src_addr"], row["dst_addr"]) == ("192.0.2.1", "198.51.100.2")
+
+
+def test_what_sfprobe_sends(exports: dict[str, Export]) -> None:
+    export = exports["sfprobe"]
+    found = decoded(*(datagram.payload for datagram in export.datagrams))
+    assert not found.faults
+    told = list(dissected_samples(export.pdml))
+    of_flows = [one for one in told if "sflow.flow_sample.sampling_rate" in one]
+    of_counters = [one for one in told if "sflow_245.ifindex" in one]
+    assert (found.flows.rows, found.counter_samples) == (len(of_flows), len(of_counters))
+    assert of_flows
+    counted = counter_wire.rows(found, "counters_interface") if of_counters else []
+    names = COUNTERS[0, 1]
+    assert [{column: row[column] for column in names.values()} for row in counted] == [
+        {column: value if value != 2 ** (64 if "octets" in column else 32) - 1 else None
+         for column, value in numbers(one, names).items()}
+        for one in of_counters
+    ]  # fmt: skip
