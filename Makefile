@@ -3,6 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PACKAGES := cli collector decoders demo query retention schema settings storage tenants
 DEBIAN := softflowd pmacct nfdump nfdump-sflow tshark prometheus docker-compose systemd
 
 .PHONY: setup demo test check bench fuzz lock docs programs clean
@@ -14,6 +15,7 @@ $(VENV)/.ready: requirements-dev.txt pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) 2>/dev/null || { checks/programs python3-venv && $(PYTHON) -m venv --clear $(VENV); }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-dev.txt
 	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
+	@$(BIN)/python -m compileall -q $(PACKAGES)  # every command starts a quarter sooner, also where it may not write
 	@touch $@
 
 demo: setup

@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator, Iterator
 
 from decoders.explain_octets import Cursor, Line, octets
 from decoders.explain_sflow_records import address_text, explain_fields
+from schema.drop_reasons import drop_reason
 from schema.sflow_structures import SAMPLES, Structure, counter_structures, flow_structures, key_of
 
 _COUNTERS = (2, 4)
@@ -18,6 +19,10 @@ _SOURCES = {0: "ifIndex", 1: "smonVlanDataSource", 2: "entPhysicalEntry"}
 
 def _plain(value: int) -> str:
     return str(value)
+
+
+def _reason(value: int) -> str:
+    return f"{value} ({drop_reason(value)})"
 
 
 def _source(value: int) -> str:
@@ -32,7 +37,7 @@ def _interface(value: int) -> str:
     """Return an interface in the compact form: what the two highest bits say of the others."""
     form, number = value >> 30, value & _INTERNAL
     if form == 1:
-        return f"none: discarded, reason {number}"
+        return f"none: discarded, reason {_reason(number)}"
     if form == 2:
         return f"{number} interfaces" if number else "several interfaces"
     if number == _INTERNAL:
@@ -56,7 +61,7 @@ _HEADS: dict[int, _Head] = {
     3: (*_EXPANDED, *_RATE, ("input format", _form), ("input value", _plain), ("output format", _form),
         ("output value", _plain), *_RECORDS),
     4: (*_EXPANDED, *_RECORDS),
-    5: (*_EXPANDED, ("drops", _plain), ("input", _plain), ("output", _plain), ("reason", _plain), *_RECORDS),
+    5: (*_EXPANDED, ("drops", _plain), ("input", _plain), ("output", _plain), ("reason", _reason), *_RECORDS),
 }  # fmt: skip
 """The fixed parts of the samples, by format: names of 32-bit words, and how they are shown."""
 

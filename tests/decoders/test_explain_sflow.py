@@ -57,7 +57,7 @@ def test_sflow_samples_and_records() -> None:
         "ifInUcastPkts: unknown (all ones)",
         'port_name: "eth3"',
         "data format: 5 (discarded_packet)",
-        "reason: 256",
+        "reason: 256 (unknown)",
         "header: UDP 0.0.0.0:53 -> 0.0.0.0:5353, 60 octets",
         "data format: enterprise 1, format 7",
         "a sample of another kind: not read",
