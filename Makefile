@@ -39,11 +39,14 @@ bench: setup programs
 	@$(BIN)/python -m benchmarks
 
 # Millions of broken datagrams: `make fuzz INPUTS=10000000 SEED=1`; what is found lies in build/fuzzing.
+# sFlow alone: `make fuzz AMONG=sflow REPORT=docs/fuzzing_sflow.md`.
 INPUTS ?= 200000
 SEED ?= 1
+AMONG ?=
+REPORT ?= docs/fuzzing.md
 
 fuzz: setup
-	@$(BIN)/python -m fuzzing --inputs $(INPUTS) --seed $(SEED) --report docs/fuzzing.md \
+	@$(BIN)/python -m fuzzing --inputs $(INPUTS) --seed $(SEED) --among '$(AMONG)' --report $(REPORT) \
 	  --commit "$$(git describe --always --dirty)"
 
 # Pins every dependency with its hashes; run after a change of pyproject.toml.

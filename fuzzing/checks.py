@@ -126,9 +126,7 @@ def outcome(decoded: Decoded) -> Counter[str]:
     """Return what a block gave that must not depend on what else was decoded with it: rows, faults and counts."""
     found = rendered(decoded.flows)
     for table, measured in measurements(decoded).items():
-        told = (
-            {name: value for name, value in row.items() if value not in (None, "")} for row in rows_of(table, measured)
-        )
+        told = (_told(table, row) for row in rows_of(table, measured))
         found.update(f"{table.name} {json.dumps(row, allow_nan=False)}" for row in told)
     found.update({f"agent drops {sender.hex()}": count for sender, count in decoded.agent_drops.items()})
     found.update({f"fault {fault}": count for fault, count in decoded.faults.items()})
@@ -139,3 +137,14 @@ def outcome(decoded: Decoded) -> Counter[str]:
     found["counter samples"] = decoded.counter_samples
     found["bad datagrams"] = decoded.datagrams_bad
     return +found
+
+
+def _told(table: StoredTable, row: dict[str, Any]) -> dict[str, Any]:
+    """Return what a row tells: whether a column that tells nothing is there depends on the other rows."""
+    known = table.by_name
+    return {
+        name: value
+        for name, value in row.items()
+        if value is not None
+        and (known[name].nullable or value not in (0, "", [], "::", "00:00:00:00:00:00", "none", "only", "unknown"))
+    }
