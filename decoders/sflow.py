@@ -28,11 +28,9 @@ from decoders.sflow_sources import Samples
 from decoders.sflow_told import Told
 from decoders.sink import Sink
 from decoders.state import State
-from decoders.xdr import Words, items
+from decoders.xdr import ITEM_HEAD, Words, items
 from schema.batch import Array, Symbols
 from schema.columns import FLOW_TYPES
-
-_ITEM = 8
 
 
 @dataclass(slots=True)
@@ -73,7 +71,7 @@ def find(block: Datagrams, among: Positions, state: State, limits: Limits, now: 
     samples = walked.items
     out.faults[Fault.SAMPLE_LENGTH] += walked.broken
     out.octets.update({
-        Octets.HEADERS: int((agents.start - at).sum()) + _ITEM * len(samples.tag),
+        Octets.HEADERS: int((agents.start - at).sum()) + ITEM_HEAD * len(samples.tag),
         Octets.PADDING: walked.padding, Octets.FAULTY: walked.faulty,
     })  # fmt: skip
     flows = _of(samples, (FLOW, EXPANDED_FLOW))

@@ -13,7 +13,6 @@ import numpy.typing as npt
 
 from decoders.block import Datagrams, Decoded, Octets
 from decoders.cursor import Data, Items, Positions, u32
-from decoders.faults import Fault
 from decoders.limits import Limits
 from decoders.sflow_agents import Agents
 from decoders.sflow_counter_arrays import adaptors, lanes, queues
@@ -37,12 +36,9 @@ from decoders.sflow_counter_tables import (
     structures,
 )
 from decoders.sflow_counter_texts import descriptions, names_of, port_names
-from decoders.xdr import items
+from decoders.sflow_samples import COUNTERS, records, whole
 from schema.batch import Array, Nullable, Rows, Symbols
 from schema.sflow_structures import Key
-
-_COMPACT = 2
-_HEAD, _EXPANDED_HEAD = 12, 16
 
 _Piece = tuple[Positions, dict[str, Nullable]]
 """Columns that records of one structure fill, and the samples that the records are of, in their order."""
@@ -70,18 +66,9 @@ def find(block: Datagrams, agents: Agents, samples: Items, limits: Limits, out: 
     """
     out.counter_samples += len(samples.start)
     data = block.data
-    head = np.where(samples.tag == _COMPACT, _HEAD, _EXPANDED_HEAD)
-    whole = samples.end - samples.start >= head
-    out.faults[Fault.SAMPLE_LENGTH] += int(np.count_nonzero(~whole))
-    out.octets[Octets.FAULTY] += int((samples.end - samples.start)[~whole].sum())
-    samples, head = samples.where(whole), head[whole]
+    samples, head = whole(samples, out)
     first = samples.start + head
-    walked = items(data, first, samples.end, u32(data, first - 4))
-    records = walked.items
-    out.faults[Fault.SAMPLE_LENGTH] += walked.broken
-    told = int((samples.end - samples.start).sum()) - walked.padding - walked.faulty
-    out.octets.update({Octets.COUNTERS: told, Octets.PADDING: walked.padding, Octets.FAULTY: walked.faulty})
-    by_key = structures(records, out)
+    by_key = structures(records(data, samples, first, u32(data, first - 4), out, Octets.COUNTERS), out)
     texts = _texts(data, by_key, len(head), limits.name_length)
     known = _Samples(len(head), _heads(block, agents, samples), texts)
     for table, pieces in _pieces(data, by_key).items():
@@ -93,7 +80,7 @@ def find(block: Datagrams, agents: Agents, samples: Items, limits: Limits, out: 
 def _heads(block: Datagrams, agents: Agents, samples: Items) -> dict[str, Array]:
     """Read the fixed parts of counters_sample and counters_sample_expanded, and what their datagrams say."""
     data, start = block.data, samples.start
-    compact = samples.tag == _COMPACT
+    compact = samples.tag == COUNTERS
     source = u32(data, start + 4)
     index = u32(data, start + np.where(compact, 4, 8))
     return {
@@ -119,13 +106,13 @@ def _texts(data: Data, by_key: dict[Key, Items], samples: int, most: int) -> dic
 def _pieces(data: Data, by_key: dict[Key, Items]) -> dict[str, list[_Piece]]:
     """Read the records of all structures; return what goes to each table."""
     found: dict[str, list[_Piece]] = {}
-    for key, records in by_key.items():
+    for key, of_key in by_key.items():
         if key in LAYOUTS:
             table, form = LAYOUTS[key]
-            columns = read(data, records.start, records.end, form)
+            columns = read(data, of_key.start, of_key.end, form)
             if key == BUFFERS:
-                columns |= queues(data, records, form.width, QUEUE_LAYOUTS)
-            found.setdefault(table, []).append((records.owner, columns))
+                columns |= queues(data, of_key, form.width, QUEUE_LAYOUTS)
+            found.setdefault(table, []).append((of_key.owner, columns))
     if SFP in by_key:
         found[LANE] = [lanes(data, by_key[SFP], LAYOUTS[SFP][1].width, LANE_LAYOUT)]
     if HOST_ADAPTERS in by_key:

@@ -19,8 +19,8 @@ from schema.batch import Array
 from schema.columns import INTERFACE_FORMS
 
 FLOW, COUNTERS, EXPANDED_FLOW, EXPANDED_COUNTERS, DISCARDED = 1, 2, 3, 4, 5
-LENGTHS = {FLOW: 32, EXPANDED_FLOW: 44, DISCARDED: 32}
-"""Octets of the fixed parts, with the count of records at their ends."""
+LENGTHS = np.array([0, 32, 12, 44, 16, 32])
+"""Octets of the fixed parts by format, with the count of records at their ends."""
 
 _PLAIN, _EXPANDED = 10, 13
 """Words of the fixed parts of flow samples and of the head of the record behind them: read at once, as they lie."""
@@ -48,41 +48,52 @@ class Heads:
 
 def flow_samples(data: Data, samples: Items, out: Decoded) -> tuple[Items, Heads, Items]:
     """Return the flow samples whose fixed parts are there whole, those, and the records, which the samples own."""
-    samples, head = _whole(samples, out)
+    samples, head = whole(samples, out)
     read = _read(data, samples)
     number, class_, index, rate, pool, drops, *interfaces, count, tag, length = read
     arrays: dict[str, Array] = {"sampling_rate": rate}
     _interfaces(arrays, *interfaces)
-    found = _records(data, samples, samples.start + head, count.astype(np.int64), np.stack((tag, length)), out)
+    found = records(
+        data, samples, samples.start + head, count.astype(np.int64), out, Octets.FLOWS, np.stack((tag, length))
+    )
     return samples, Heads(number, pool, drops, source(class_, index), arrays), found
 
 
 def discards(data: Data, samples: Items, out: Decoded) -> tuple[Items, Words, Items]:
     """Return the discarded packets whose fixed parts are there whole, those, (8, n), and the records."""
-    samples, head = _whole(samples, out)
+    samples, head = whole(samples, out)
     read = words(data, samples.start, LENGTHS[DISCARDED] // 4)
-    return samples, read, _records(data, samples, samples.start + head, read[-1].astype(np.int64), None, out)
+    return samples, read, records(data, samples, samples.start + head, read[-1].astype(np.int64), out, Octets.FLOWS)
 
 
-def _whole(samples: Items, out: Decoded) -> tuple[Items, Positions]:
+def whole(samples: Items, out: Decoded) -> tuple[Items, Positions]:
     """Return the samples whose fixed parts are there whole, and the octets of these; count the others."""
-    head = np.where(samples.tag == EXPANDED_FLOW, LENGTHS[EXPANDED_FLOW], LENGTHS[FLOW])
-    whole = samples.end - samples.start >= head
-    if whole.all():
+    head = LENGTHS[samples.tag]
+    there = samples.end - samples.start >= head
+    if there.all():
         return samples, head
-    out.faults[Fault.SAMPLE_LENGTH] += int(np.count_nonzero(~whole))
-    out.octets[Octets.FAULTY] += int((samples.end - samples.start)[~whole].sum())
-    return samples.where(whole), head[whole]
+    out.faults[Fault.SAMPLE_LENGTH] += int(np.count_nonzero(~there))
+    out.octets[Octets.FAULTY] += int((samples.end - samples.start)[~there].sum())
+    return samples.where(there), head[there]
 
 
-def _records(
-    data: Data, samples: Items, first: Positions, counts: Positions, heads: Words | None, out: Decoded
+def records(
+    data: Data,
+    samples: Items,
+    first: Positions,
+    counts: Positions,
+    out: Decoded,
+    kind: Octets,
+    heads: Words | None = None,
 ) -> Items:
-    """Return the records of samples, of which the first begins at `first`; account for their octets."""
+    """Return the records of samples, the first of each at `first`; account for their octets, the good ones as `kind`.
+
+    `heads` are as of `xdr.items`.
+    """
     walked = items(data, first, samples.end, counts, heads)
     held = int((samples.end - samples.start).sum()) - walked.padding - walked.faulty
     out.faults[Fault.SAMPLE_LENGTH] += walked.broken
-    out.octets.update({Octets.FLOWS: held, Octets.PADDING: walked.padding, Octets.FAULTY: walked.faulty})
+    out.octets.update({kind: held, Octets.PADDING: walked.padding, Octets.FAULTY: walked.faulty})
     return walked.items
 
 

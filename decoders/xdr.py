@@ -23,7 +23,7 @@ _NARROW = 32
 _CHUNK = 4096
 """Positions read at a time: what is turned round from rows to columns stays in the processor's cache."""
 
-_HEAD = 8
+ITEM_HEAD = 8
 """Octets of an item's data format and length (sFlow v5, sample_record and flow_record)."""
 
 _MIXER = np.uint64(0x9E3779B97F4A7C15)
@@ -61,7 +61,7 @@ def items(data: Data, starts: Positions, ends: Positions, most: Positions, heads
     walk there; what stands behind the last item is padding. `heads`, (2, n), are the first items' where the caller has
     read them.
     """
-    owner = np.flatnonzero((ends - starts >= _HEAD) & (most > 0))
+    owner = np.flatnonzero((ends - starts >= ITEM_HEAD) & (most > 0))
     position, end, left = (
         (starts, ends, most) if len(owner) == len(starts) else (each[owner] for each in (starts, ends, most))
     )
@@ -70,7 +70,7 @@ def items(data: Data, starts: Positions, ends: Positions, most: Positions, heads
     while len(owner) >= _NARROW:
         tag, length = words(data, position, 2) if heads is None else heads[:, owner]
         heads = None
-        body = position + _HEAD
+        body = position + ITEM_HEAD
         stop = body + length
         whole = stop <= end
         if not whole.all():
@@ -80,7 +80,7 @@ def items(data: Data, starts: Positions, ends: Positions, most: Positions, heads
         found.append((owner, tag.astype(np.int64), body, stop, np.full(len(owner), turn)))
         turn += 1
         after = body + (stop - body + 3 & -4)  # XDR fills up to a multiple of 4 (RFC 4506 section 3)
-        go = (end - after >= _HEAD) & (left > turn)
+        go = (end - after >= ITEM_HEAD) & (left > turn)
         owner, position, end, left = (
             (owner, after, end, left) if go.all() else (owner[go], after[go], end[go], left[go])
         )
@@ -91,7 +91,7 @@ def items(data: Data, starts: Positions, ends: Positions, most: Positions, heads
             count = len(rows)
             found.append((np.full(count, owner[walker]), *np.array(rows, np.int64).T, turn + np.arange(count)))
     got = _in_order(found, len(starts))
-    held = _HEAD * len(got.owner) + int((got.end - got.start).sum())
+    held = ITEM_HEAD * len(got.owner) + int((got.end - got.start).sum())
     return Walk(got, broken, int((ends - starts).sum()) - held - faulty, faulty)
 
 
@@ -99,9 +99,9 @@ def _walk_one(data: Data, position: int, end: int, left: int) -> tuple[list[tupl
     """Walk one region in plain Python; return (tag, body start, body end) rows, and the octets from a lie on."""
     head, view = struct.Struct(">II"), data.data
     rows: list[tuple[int, int, int]] = []
-    while left > 0 and end - position >= _HEAD:
+    while left > 0 and end - position >= ITEM_HEAD:
         tag, length = head.unpack_from(view, position)
-        body = position + _HEAD
+        body = position + ITEM_HEAD
         if length > end - body:
             return rows, end - position
         rows.append((tag, body, body + length))
