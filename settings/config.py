@@ -103,10 +103,11 @@ class Exporter(Section):
 
 
 class Journal(Section):
-    """Bounds of the journal of raw datagrams in the data directory."""
+    """Bounds of the journal of raw datagrams in the data directory: octets, age, and what it leaves free on its disk."""
 
     max_size: Size = 4 * 2**30
     max_age_hours: float = Field(default=72, gt=0, le=24 * 365)
+    min_free: Size = 2**30
     segment_size: Size = 64 * 2**20
 
     @model_validator(mode="after")
@@ -176,6 +177,8 @@ class Config(Section):
     listen: list[Endpoint] = Field(min_length=1)
     listen_tcp: list[Endpoint] = Field(default_factory=list)
     receive_buffer: Size = 32 * 2**20
+    sockets_per_port: int = Field(default=1, ge=1, le=16)
+    workers: int = Field(default=1, ge=1, le=64)
     exporters: list[Exporter] = Field(default_factory=list)
     allow_unlisted_exporters: bool = False
     tenants: File
