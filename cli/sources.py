@@ -19,6 +19,8 @@ from tenants.attribution import Attribution
 class FileSources:
     """The configured files; `collector.daemon.Sources`."""
 
+    worker = "cli.worker"
+
     def __init__(self, config: Config) -> None:
         self._config = config
         self._policy: Policy | None = None
@@ -44,16 +46,26 @@ class FileSources:
                 upgrade(admin, schema)
 
 
+def attribution(tenants: Path, retention: Path) -> Attribution:
+    """Return the attribution by these files; ConfigError as of `read`."""
+    policy, allocations = _read(tenants, retention)
+    return Attribution(allocations, policy)
+
+
 def read(config: Config) -> tuple[Policy, Allocations]:
     """Return policy and allocations; ConfigError with every fault, also of classes that the policy does not have."""
+    return _read(config.tenants, config.retention)
+
+
+def _read(tenants: Path, retention: Path) -> tuple[Policy, Allocations]:
     try:
-        policy = load_policy(config.retention, os.environ)
+        policy = load_policy(retention, os.environ)
     except ConfigError as error:
         try:
-            load_allocations(config.tenants)
+            load_allocations(tenants)
         except ConfigError as other:
             raise ConfigError(f"{error}\n{other}") from None
         raise
-    allocations = load_allocations(config.tenants)
+    allocations = load_allocations(tenants)
     policy.check_classes(allocations)
     return policy, allocations

@@ -1,12 +1,13 @@
-"""Keeps the books between blocks: what receiver and kernel counted, what waits, and the journal within its bounds."""
+"""Keeps the daemon's books: what receiver, kernel and workers counted, what waits; the journal is bounded."""
 
 from __future__ import annotations
 
 import logging
 import socket
 
+from collector.books import SumOfBooks
 from collector.clock import Clock
-from collector.journal import Journal
+from collector.keeper import Bounds, Keeper
 from collector.listeners import drops
 from collector.metrics import Metrics
 from collector.seldom import Seldom
@@ -26,39 +27,45 @@ _CLOSED = {
 
 
 class Accounts:
-    """The counts that no block brings; `take` them now and then."""
+    """All counts; `take` them now and then."""
 
     def __init__(
         self,
         config: Config,
-        journal: Journal,
+        keeper: Keeper,
         tally: Tally,
         listeners: list[socket.socket],
         metrics: Metrics,
         clock: Clock,
+        run: str,
     ) -> None:
-        self._config, self._journal, self._tally, self._listeners = config, journal, tally, listeners
+        """`run` names the books of this run of the daemon."""
+        self._config, self._keeper, self._tally, self._listeners = config, keeper, tally, listeners
         self._metrics, self._clock = metrics, clock
+        self._books = SumOfBooks(run, metrics)
         self._counted: dict[Count, int] = {}
         self._dropped: dict[str, int] = {}
         self._evicted = 0
         self._say_evicted = Seldom()
-        replayed = journal.backlog()
+        replayed = keeper.backlog()
         metrics.datagrams_received.inc(replayed)
         metrics.datagrams_replayed.inc(replayed)
 
     def take(self) -> None:
         """Bring counters and gauges up to date, and the journal within its bounds."""
-        metrics, journal = self._metrics, self._journal
+        metrics, keeper = self._metrics, self._keeper
+        positions = keeper.look()
         metrics.datagrams_received.inc(self._news(Count.RECEIVED))
         metrics.octets_received.inc(self._news(Count.OCTETS))
         self._take_tcp()
         faults = {Fault.EXPORTER_NOT_ALLOWED: Count.REFUSED, Fault.JOURNAL_FULL: Count.JOURNAL_FULL}
         metrics.count_faults({fault: news for fault, count in faults.items() if (news := self._news(count))})
+        self._books.take([position.books for position in positions])
+        keeper.delete_stored()
         self._bound_journal()
-        oldest = journal.oldest_waiting()
-        metrics.journal_backlog.set(journal.backlog())
-        metrics.journal_octets.set(journal.size())
+        oldest = keeper.oldest_waiting()
+        metrics.journal_backlog.set(keeper.backlog())
+        metrics.journal_octets.set(keeper.size())
         metrics.set_lag(max(self._clock.now_ms() - oldest, 0) / 1000 if oldest is not None else 0.0)
         for name, lost in zip(self._config.listen, drops(self._listeners), strict=True):
             metrics.socket_drops.labels(name).inc(max(lost - self._dropped.get(name, 0), 0))
@@ -81,12 +88,13 @@ class Accounts:
 
     def _bound_journal(self) -> None:
         bounds = self._config.journal
-        gone = self._journal.evict(bounds.max_size, self._clock.now_ms() - int(bounds.max_age_hours * _HOUR_MS))
+        since = self._clock.now_ms() - int(bounds.max_age_hours * _HOUR_MS)
+        gone = self._keeper.evict(Bounds(bounds.max_size, since, bounds.min_free))
         if gone:
             self._metrics.count_faults({Fault.JOURNAL_FULL: gone})
             self._evicted += gone
             if self._say_evicted():
                 log.error(
-                    "the journal is at a bound (journal.max_size, max_age_hours): %d datagrams are gone so far",
+                    "the journal is at a bound (max_size, max_age_hours, min_free): %d datagrams are gone so far",
                     self._evicted,
                 )

@@ -1,6 +1,6 @@
 """`flowkeep run`: builds the parts, starts them in order, watches over them, and stops them in reverse.
 
-Three processes: this one decodes and stores, the receiver fills the journal, and ClickHouse where it is embedded.
+This process watches: the receiver fills the journal, workers decode and store, ClickHouse runs where it is embedded.
 What retains and deletes is not here: `Sources` hands in attribution and the storage's schema from outside.
 """
 
@@ -11,37 +11,35 @@ import math
 import os
 import signal
 import time
+import uuid
 from pathlib import Path
 from typing import Protocol
 
 from collector import lock
 from collector.accounts import Accounts
 from collector.clock import Clock
-from collector.decoding import senders_of
 from collector.endpoint import Answer, Endpoint
-from collector.heap import KEPT_OCTETS, keep_freed
-from collector.journal import Journal
+from collector.keeper import Keeper
 from collector.listeners import Listeners, bind
 from collector.measurements import Attribution
 from collector.metrics import Metrics
-from collector.pipeline import Pipeline
+from collector.position import JournalError
 from collector.purge_watch import PurgeWatch
 from collector.receiver_process import ReceiverProcess
 from collector.seldom import Seldom
+from collector.shards import Shard
+from collector.snapshots import Snapshots
+from collector.workers import Workers, count_of
 from schema.tables import Category
 from settings.config import Config, Embedded
 from settings.errors import RefusalError, UnreachableError, UserError
-from storage.client import Client, connect
 from storage.embedded import Node
-from storage.writer import Writer
 
 log = logging.getLogger("flowkeep")
 _POLL = 0.02
 _WATCH = 0.5
-_STOP = 15.0
-"""Seconds after SIGTERM for storing what was received; the journal keeps the rest."""
-_PATIENCE = 30.0
-"""Seconds that an insert may take. After that it is tried again, under its token."""
+_STOP = 30.0
+"""Seconds after SIGTERM after which no part is waited for; each has less by itself."""
 _AGAIN = 5.0
 """Seconds before something that failed is tried again."""
 
@@ -52,6 +50,9 @@ class OverdueError(BaseException):
 
 class Sources(Protocol):
     """The files of tenants and policy, and what follows from them."""
+
+    worker: str
+    """The module to be run as a worker: it knows them too."""
 
     def files(self) -> list[Path]:
         """Return the files to watch for changes."""
@@ -71,6 +72,8 @@ class Daemon:
 
     def __init__(self, config: Config, sources: Sources, clock: Clock) -> None:
         self._config, self._sources, self._clock = config, sources, clock
+        self._run = uuid.uuid4().hex
+        self._snapshots = Snapshots(config.data_dir / "journal" / "sources")
         self.metrics = Metrics()
         # Plain values: a signal handler that interrupts the holder of a threading.Event's lock would wait for ever.
         self._stopping = False
@@ -84,13 +87,11 @@ class Daemon:
         self._watched_at = 0.0
         self._purges = PurgeWatch(config, self.metrics)
         self._node: Node | None = None
-        self._client: Client | None = None
 
     def run(self) -> None:
         """Collect until SIGTERM or SIGINT; SIGHUP reloads. UserError where it cannot start."""
-        keep_freed(KEPT_OCTETS)
         descriptor = lock.take(self._config.data_dir)
-        self._attribution = self._load()
+        self._load()
         self._say_unkept()
         listeners = bind(self._config)
         endpoint = None
@@ -121,68 +122,57 @@ class Daemon:
         """Receive from the first moment; what comes before ClickHouse is up waits in the journal."""
         directory = self._config.data_dir / "journal"
         try:
-            self._journal = Journal(directory, senders_of(self._config))
-            self._receiver = ReceiverProcess(self._config, listeners, descriptor, self._journal, self._clock)
+            self._keeper = Keeper(directory, Shard.all(count_of(directory)))
+            self._keeper.sweep()
+            self._receiver = ReceiverProcess(self._config, listeners, descriptor, self._keeper, self._clock)
+            self._workers = Workers(
+                self._config, self._clock, self._keeper, self._run, self._sources.worker, self._note_worker
+            )
         except OSError as error:
             raise RefusalError(f"{directory}: cannot be used: {error.strerror}; the journal needs it") from None
+        self._forget()
         tally = self._receiver.tally
-        self._accounts = Accounts(self._config, self._journal, tally, listeners.udp, self.metrics, self._clock)
-        self._receiver.start()
+        self._accounts = Accounts(
+            self._config, self._keeper, tally, listeners.udp, self.metrics, self._clock, self._run
+        )
         try:
+            self._workers.start(self._used)  # they take a moment; the receiver's is shorter
+            self._receiver.start()
             if not self._start_storage():
                 return
-            self._connect()
-            pipeline = Pipeline(
-                self._config,
-                self._journal,
-                lambda: self._writer,
-                lambda: self._attribution,
-                self.metrics,
-                self._clock,
-                lambda: self._stopping,
-                self._watch,
-                self._receiver.close_sessions,
-            )
-            self._ready = True
-            self._say_ready()
-            self._work(pipeline, listeners)
+            self._workers.begin()
+            self._work(listeners)
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)  # what follows has bounds of its own
             self._ready = False
-            if self._client:
-                self._client.close()
             self._receiver.stop()
+            self._workers.stop()
             if self._node:
                 self._node.stop()
 
-    def _connect(self) -> None:
-        """Write from now on to where ClickHouse is now."""
-        if self._client:
-            self._client.close()
-            self._client = None
-        self._client = connect(self._config.storage, self._config.data_dir, "ingest", _PATIENCE)
-        self._writer = Writer(self._client)
+    def _note_worker(self) -> None:
+        self.metrics.restarts.labels("worker").inc()
 
     def _say_ready(self) -> None:
         config = self._config
         tcp = f", TCP {', '.join(config.listen_tcp)}" if config.listen_tcp else ""
         log.info("ready: UDP %s%s, metrics on http://%s/metrics", ", ".join(config.listen), tcp, config.metrics)
 
-    def _work(self, pipeline: Pipeline, listeners: Listeners) -> None:
+    def _work(self, listeners: Listeners) -> None:
         while not self._stopping:
-            busy = pipeline.step(flush=False)
+            self._receiver.close_sessions(self._workers.watch())
+            if not self._ready and self._workers.ready:
+                self._ready = True
+                self._say_ready()
             self._watch()
-            if not busy:
-                time.sleep(_POLL)
+            time.sleep(_POLL)
         log.info("stopping: storing what was received")
         self._receiver.stop()
         for listener in listeners.tcp:  # nobody accepts any more: exporters are to know it at once
             listener.close()
-        while pipeline.step(flush=True):
-            pass
-        pipeline.save()
+        self._workers.stop()
         self._account()
-        waiting = self._journal.backlog()
+        waiting = self._keeper.backlog()
         if waiting:
             log.warning("%d datagrams wait in the journal for the next start", waiting)
 
@@ -238,7 +228,6 @@ class Daemon:
             log.error("ClickHouse ended; starting it again")
         try:
             node.start()
-            self._connect()  # its ports may be others now
         except UserError as error:
             self._restart_at = time.monotonic() + _AGAIN
             if say:
@@ -248,18 +237,30 @@ class Daemon:
         self.metrics.ready.set(self._is_ready())
         self._accounts.take()
 
-    def _load(self) -> Attribution:
-        self._seen = self._stamps()
-        attribution, allocations = self._sources.load()
+    def _load(self) -> None:
+        """Read tenants and policy, and copy for the workers what was read."""
+        while True:
+            self._seen = self._stamps()
+            attribution, allocations = self._sources.load()
+            used = self._snapshots.keep(self._sources.files())
+            if self._stamps() == self._seen:
+                break
+        self._used = used
         self.metrics.allocations.set(allocations)
-        return attribution
+        self._kept = attribution.kept
+
+    def _forget(self, *needed: str) -> None:
+        """Delete copies of tenants and policy that nobody needs any more."""
+        pending = (block.sources for position in self._keeper.look() for block in position.pending)
+        self._snapshots.forget({self._used, *needed, *pending})
 
     def _reload(self) -> None:
+        before = self._used
         try:
-            attribution = self._load()
+            self._load()
             self._sources.enforce()
         except UserError as error:
-            if isinstance(error, UnreachableError):
+            if isinstance(error, UnreachableError | JournalError):
                 self._reload_at = time.monotonic() + _AGAIN
             self.metrics.reloads.labels("failed").inc()
             self.metrics.reload_failed.set(1)
@@ -267,14 +268,16 @@ class Daemon:
                 log.error("tenants and policy stay as they were: %s", error)
             self._complaint = str(error)
         else:
-            self._attribution, self._complaint = attribution, ""
+            self._complaint = ""
+            self._workers.use(self._used)
+            self._forget(before)  # which blocks may still be begun by
             self.metrics.reloads.labels("done").inc()
             self.metrics.reload_failed.set(0)
             log.info("tenants and policy are reloaded")
             self._say_unkept()
 
     def _say_unkept(self) -> None:
-        unkept = [category.value for category in Category if category not in self._attribution.kept]
+        unkept = [category.value for category in Category if category not in self._kept]
         if unkept:
             log.info("%s are not stored: %s names no such category", " and ".join(unkept), self._config.retention)
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from collector.allow_list import NOT_LISTED, AllowList
+from collector.dropped import NO_CATEGORY
 from collector.journal import Block
 from collector.measurements import Measurements
 from collector.metrics import Metrics
@@ -20,8 +21,6 @@ from schema.batch import Flows
 from schema.columns import FLOW_TYPES, SAMPLING_SOURCES
 from settings.config import Config
 
-REFUSED, NO_CATEGORY = "refused_by_clickhouse", "no_category"
-"""Why what was decoded is not stored."""
 _KNOWN_SENDERS = 65536
 _SHARED_STREAMS = 65536
 
@@ -62,8 +61,8 @@ class DecoderBooks:
             name = self._known[sender] = self._names[-1 if entry is None or entry == NOT_LISTED else entry]
         return name
 
-    def book(self, block: Block, decoded: Decoded, flows: Flows, stored: bool) -> None:
-        """Count a block; `stored` says whether ClickHouse took its flows."""
+    def book(self, block: Block, decoded: Decoded, flows: Flows, dropped: str | None) -> None:
+        """Count a block; `dropped` says why its flows are not stored, None where they are."""
         metrics = self._metrics
         metrics.datagrams_decoded.inc(decoded.datagrams - decoded.datagrams_bad)
         metrics.count_faults(decoded.faults)
@@ -77,10 +76,10 @@ class DecoderBooks:
             metrics.records_decoded.labels(name).inc(count)
         for name, count in _counts(flows, "sampling_source", SAMPLING_SOURCES):
             metrics.sampling_sources.labels(name).inc(count)
-        if stored:
+        if dropped is None:
             metrics.records_stored.inc(flows.rows)
         elif flows.rows:
-            metrics.records_dropped.labels(REFUSED).inc(flows.rows)
+            metrics.records_dropped.labels(dropped).inc(flows.rows)
         metrics.sampling_unknown.inc(int(np.count_nonzero(flows.column("sampling_rate") == 0)))
         metrics.templates_received.inc(decoded.templates)
         metrics.option_records.inc(decoded.option_records)
@@ -91,18 +90,18 @@ class DecoderBooks:
             metrics.agent_drops.labels(self.exporter(sender)).inc(count)
         self.book_sequence(decoded.sequence)
 
-    def book_rows(self, measured: Measurements, stored: Mapping[str, bool]) -> None:
-        """Count what a block held beside flows; `stored` says by table whether ClickHouse took its rows."""
+    def book_rows(self, measured: Measurements, dropped: Mapping[str, str]) -> None:
+        """Count what a block held beside flows; `dropped` says by table why its rows are not stored."""
         metrics = self._metrics
         for table, count in measured.unkept.items():
             metrics.rows_decoded.labels(table).inc(count)
             metrics.rows_dropped.labels(table, NO_CATEGORY).inc(count)
         for table, rows in measured.kept.items():
             metrics.rows_decoded.labels(table).inc(rows.rows)
-            if stored[table]:
+            if table not in dropped:
                 metrics.rows_stored.labels(table).inc(rows.rows)
             else:
-                metrics.rows_dropped.labels(table, REFUSED).inc(rows.rows)
+                metrics.rows_dropped.labels(table, dropped[table]).inc(rows.rows)
 
     def book_sequence(self, news: Sequence[SequenceNews]) -> None:
         """Count what the exporters' numbering told."""

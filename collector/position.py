@@ -1,4 +1,7 @@
-"""How far the journal is stored: `position.json`, replaced whole, so that a crash leaves the old or the new."""
+"""How far the journal is stored, and the books of what is: one file for each shard, replaced whole.
+
+So a crash leaves the old or the new, and what was counted is always what was stored.
+"""
 
 from __future__ import annotations
 
@@ -7,44 +10,76 @@ import os
 import uuid
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from settings.errors import RefusalError, UserError
 
-_FILE = "position.json"
+UNKNOWN = -1
 
 
 class JournalError(UserError):
     """A file of the journal cannot be written now; it may work later."""
 
 
+class Pending(NamedTuple):
+    """A block that is being stored: rows from `start` up to `end` of `segment`.
+
+    `sources` names the tenants and policy that it is attributed by (`collector.snapshots`). `mark` is how many parts
+    ClickHouse had written into its table of flows at most a minute before, UNKNOWN where that is not known.
+    """
+
+    segment: int
+    start: int
+    end: int
+    sources: str = ""
+    mark: int = UNKNOWN
+
+
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Datagrams before `row` of `segment` are stored; `pending` is where the block that is being stored ends."""
+    """Datagrams before `row` of `segment` are stored; `pending` are the blocks that are being stored, in order."""
 
     identity: str
     segment: int = 0
     row: int = 0
-    pending: int | None = None
+    pending: tuple[Pending, ...] = ()
     state: str | None = None
     """File with the decoders' state at `row`."""
+    books: dict[str, Any] | None = None
+    """What came of all that is stored: `collector.books`."""
 
     @classmethod
-    def load(cls, directory: Path) -> Position:
-        """Return the position saved in `directory`, a new one where there is none; RefusalError for anything else."""
-        path = directory / _FILE
+    def load(cls, path: Path) -> Position:
+        """Return the position saved at `path`, a new one where there is none; RefusalError for anything else."""
         try:
-            return cls(**json.loads(path.read_text()))
+            saved = json.loads(path.read_text())
+            return cls(**saved | {"pending": _pending(saved)})
         except FileNotFoundError:
             return cls(uuid.uuid4().hex)
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, KeyError):
             raise RefusalError(
                 f"{path}: not readable as a journal position; move it away to begin anew: what is left in the journal "
                 "is then stored from the oldest segment's beginning, and up to one segment of it for the second time"
             ) from None
 
-    def save(self, directory: Path) -> None:
+    def save(self, path: Path) -> None:
         """Write the position; JournalError where the disk does not take it."""
-        replace_file(directory / _FILE, json.dumps(asdict(self)))
+        replace_file(path, json.dumps(asdict(self)))
+
+    @property
+    def reached(self) -> int:
+        """The last segment that is being read or stored."""
+        return self.pending[-1].segment if self.pending else self.segment
+
+
+def _pending(saved: dict[str, Any]) -> tuple[Pending, ...]:
+    """Return the pending blocks; a version that stored one at a time wrote the row where it ends, or null."""
+    blocks = saved["pending"]
+    if blocks is None:
+        return ()
+    if isinstance(blocks, int):
+        return (Pending(saved["segment"], saved["row"], blocks),)
+    return tuple(Pending(*one) for one in blocks)
 
 
 def replace_file(path: Path, text: str) -> None:

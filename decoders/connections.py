@@ -22,6 +22,9 @@ DELETED, UPDATED = 2, 5
 _FORGOTTEN = 60_000
 """ms after its delete event when a connection's late updates are no longer expected."""
 
+_NUMBER = np.uint64(35)
+"""Bits of a key below the number of its stream."""
+
 _KINDS = (np.uint64, np.uint64, np.bool_, np.int64)
 Keys = npt.NDArray[np.uint64]
 
@@ -52,14 +55,24 @@ class Connections:
         """Forget a stream, whose exporter counts its connections anew."""
         self.numbers.pop(stream, None)
 
+    def absorb(self, other: Connections, streams: set[Stream]) -> None:
+        """Take over what `other` remembers of `streams`, none of which is known here."""
+        columns: list[list[Array]] = [[column] for column in (self.keys, self.counted, self.closed, self.touched)]
+        for stream in sorted(streams):
+            number = np.uint64(other.numbers[stream])
+            mine = other.keys >> _NUMBER == number
+            self.numbers[stream] = self._next
+            keys = other.keys[mine] - (number << _NUMBER) + (np.uint64(self._next) << _NUMBER)
+            self._next += 1
+            taken = (keys, other.counted[mine], other.closed[mine], other.touched[mine])
+            for column, values in zip(columns, taken, strict=True):
+                column.append(values)
+        self._set([np.concatenate(column) for column in columns])  # still sorted: numbers only grow
+
     @staticmethod
     def key(numbers: Array, ids: Array, counter: int) -> Keys:
         """Return the keys of the connections `ids` of numbered streams; `counter` tells their counters apart."""
-        return (
-            numbers << np.uint64(35)
-            | (ids.astype(np.uint64) & np.uint64(0xFFFFFFFF)) << np.uint64(2)
-            | np.uint64(counter)
-        )
+        return numbers << _NUMBER | (ids.astype(np.uint64) & np.uint64(0xFFFFFFFF)) << np.uint64(2) | np.uint64(counter)
 
     def settle(self, keys: Keys, events: Array, told: Array, now: int, most: int) -> Array:
         """Return what of the counters `told` (n,) by events in their order on the wire is told for the first time."""

@@ -103,7 +103,7 @@ class Exporter(Section):
 
 
 class Journal(Section):
-    """Bounds of the journal of raw datagrams in the data directory: octets, age, and what it leaves free on its disk."""
+    """Bounds of the journal of raw datagrams in the data directory: octets, age, what it leaves free on its disk."""
 
     max_size: Size = 4 * 2**30
     max_age_hours: float = Field(default=72, gt=0, le=24 * 365)

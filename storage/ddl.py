@@ -14,7 +14,7 @@ from schema.columns import FLOW_COLUMNS, VERSION, Column
 from schema.tables import DISCARDS, STORED_TABLES
 
 FLOWS = "flows"
-_DEDUPLICATION_WINDOW = 100_000
+DEDUPLICATION_WINDOW = 100_000
 """Block ids remembered per table for insert tokens: one per partition that an insert touches."""
 
 
@@ -180,7 +180,7 @@ def _expiring(name: str, columns: Sequence[Column], order_by: Sequence[str], com
             ("ttl_only_drop_parts", 1),
             ("merge_with_ttl_timeout", 3600),
             *RECALCULATE,
-            ("non_replicated_deduplication_window", _DEDUPLICATION_WINDOW),
+            ("non_replicated_deduplication_window", DEDUPLICATION_WINDOW),
         ),
         comment=comment,
     )
@@ -207,7 +207,7 @@ NAMES = Table(
     ),
     engine="ReplacingMergeTree(seen)",
     order_by="exporter, observation_domain, naming, id",
-    settings=(("non_replicated_deduplication_window", _DEDUPLICATION_WINDOW),),
+    settings=(("non_replicated_deduplication_window", DEDUPLICATION_WINDOW),),
     comment="What exporters call their interfaces, applications, VRFs and samplers; the row seen last counts",
 )
 

@@ -35,7 +35,11 @@ def grants(role: str, database: str) -> tuple[str, ...]:
             return ("GRANT ALL ON *.* WITH GRANT OPTION",)
         case "ingest":
             closed = [*(f"`{database}`.{table}" for table in ("purges", "purge_runs", "part_audit")), *people]
-            return (f"GRANT INSERT ON `{database}`.*", *(f"REVOKE INSERT ON {table}" for table in closed))
+            return (
+                f"GRANT INSERT ON `{database}`.*",
+                *(f"REVOKE INSERT ON {table}" for table in closed),
+                "GRANT SELECT(database, table, max_block_number) ON system.parts",
+            )
         case "query":
             return (f"GRANT SELECT ON `{database}`.*", *(f"REVOKE SELECT ON {table}" for table in people))
         case "retention":

@@ -12,6 +12,8 @@ from storage.native import Name, encode, encode_names, encode_rows, present
 
 _NAMES_KNOWN = 100_000
 _DAY = 86_400_000
+_PARTS = """
+    SELECT max(max_block_number) FROM system.parts WHERE database = {database:String} AND table = {table:String}"""
 _TABLES = {table.name: table for table in STORED_TABLES}
 
 
@@ -44,6 +46,11 @@ class Writer:
         columns, octets = encode_rows(_TABLES[table], rows)
         _check(columns)
         self._client.insert(table, columns, octets, f"{table} {token}")
+
+    def parts_written(self) -> int:
+        """Return how many parts the table of flows has been given so far; an insert gives it one for each partition."""
+        ((highest,),) = self._client.query(_PARTS, {"database": self._client.database, "table": FLOWS}).rows
+        return int(highest)
 
     def write_names(self, names: Sequence[Name]) -> None:
         """Store the names that this writer has not stored today: exporters say them again every few minutes.
