@@ -57,5 +57,5 @@ def check(segment: Segment) -> None:
     """Raise ValueError where the index does not fit the data: no receiver writes that, but a power cut can leave it."""
     rows = rows_of(segment)
     ends = rows["offset"] + rows["length"]
-    if len(rows) and (np.any(rows["offset"][1:] < ends[:-1]) or ends[-1] > segment.size):
+    if len(rows) and (np.any(rows["offset"][1:] < ends[:-1]) or ends[-1] > segment.size or not rows["time"].all()):
         raise ValueError("its index is damaged")

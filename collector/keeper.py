@@ -103,7 +103,7 @@ class Keeper:
         Return how many datagrams went unread.
         """
         gone, size = 0, self.size()
-        read = {number for at in self.positions for number in range(self._first(at), at.reached + 1)}
+        read = {number for at in self.positions for number in (self._first(at), *range(at.segment, at.reached + 1))}
         for number in self._ahead()[:-1]:
             if number in read:
                 continue

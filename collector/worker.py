@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -172,7 +173,8 @@ def work(orders: dict[str, Any], load: Load) -> int:
 
     signal.signal(signal.SIGALRM, overdue)
     signal.signal(signal.SIGTERM, stop)
-    os.nice(_NICE)
+    with suppress(OSError):
+        os.nice(_NICE)
     keep_freed(KEPT_OCTETS)
     try:
         worker = Worker(orders, sys.stdin.fileno(), load, lambda: stopping)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import Any
 
 from collector.child import Child
@@ -12,6 +13,9 @@ from settings.config import Config
 
 STOP_SECONDS = 13.0
 """Seconds that a worker has to store what was received; the journal keeps the rest."""
+
+_AGAIN = 1.0
+"""Seconds from one start to the next, at least."""
 
 
 class WorkerProcess:
@@ -37,7 +41,7 @@ class WorkerProcess:
             "stop_seconds": STOP_SECONDS,
         }
         self._may_begin = False
-        self._sources = ""
+        self._started_at = 0.0
         self.ready = False
 
     @property
@@ -46,13 +50,18 @@ class WorkerProcess:
         return self._child.running
 
     @property
+    def may_start_again(self) -> bool:
+        """Whether it has ended, and is not one that ends as soon as it is started."""
+        return not self.running and time.monotonic() - self._started_at > _AGAIN
+
+    @property
     def done(self) -> bool:
         """Whether it has come to its end by itself, and well."""
         return self._child.status == 0
 
     def start(self, sources: str) -> None:
         """Start it, to attribute by `sources`; OSError where that cannot be. As of `Child.start`."""
-        self.ready, self._sources = False, sources
+        self.ready, self._started_at = False, time.monotonic()
         self._child.start(self._orders | {"sources": sources})
         if self._may_begin:
             self._child.say(b"go")
@@ -64,7 +73,6 @@ class WorkerProcess:
 
     def use(self, sources: str) -> None:
         """Have it attribute by other sources from now on."""
-        self._sources = sources
         self._child.say(b"sources " + sources.encode())
 
     def hear(self) -> set[int]:

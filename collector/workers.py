@@ -89,7 +89,7 @@ class Workers:
 
     def _restart(self, workers: list[WorkerProcess]) -> None:
         for worker in workers:
-            if not worker.running:
+            if worker.may_start_again:
                 self._restarted()
                 if self._say():
                     log.error("a worker ended; starting it again")

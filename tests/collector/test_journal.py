@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 
 from collector.journal import Block, Journal
+from collector.keeper import Bounds, Keeper
 from collector.position import JournalError
 from collector.segments import ROW, Segment, numbers, path_of
+from collector.shards import WHOLE, Shard
 from decoders import Senders
 from settings.errors import RefusalError
 
@@ -48,6 +50,16 @@ def journal(directory: Path) -> Journal:
     return Journal(directory, Senders.nobody())
 
 
+def keeper(directory: Path, shards: Sequence[Shard] = (WHOLE,)) -> Keeper:
+    of = Keeper(directory, list(shards))
+    of.sweep()
+    return of
+
+
+def evict(directory: Path, most: int, before: int = 0) -> int:
+    return keeper(directory).evict(Bounds(most, before, 0))
+
+
 def cut(of: Journal, whole: bool = True, most: int = 10**6) -> Block | None:
     return of.next_block(most, lambda *_: whole)
 
@@ -66,8 +78,8 @@ def test_blocks_are_cut_by_size_or_when_due(tmp_path: Path) -> None:
     assert cut(of, whole=False) is None
     assert [store(of, 1000), store(of, 1000)] == [(1, 0, 10), (1, 10, 20)]
     assert cut(of, whole=False, most=1000) is None
-    assert of.backlog() == 5
-    assert of.oldest_waiting() == 1020
+    assert keeper(tmp_path).backlog() == 5
+    assert keeper(tmp_path).oldest_waiting() == 1020
     assert store(of, 1) == (1, 20, 21)
 
 
@@ -91,20 +103,28 @@ def test_a_segment_is_deleted_when_it_is_stored_and_sealed_or_has_a_successor(tm
     of = journal(tmp_path)
     store(of)
     assert cut(of) is None
-    assert numbers(tmp_path) == [1]
+    assert stored_segments_gone(tmp_path) == [1]
     write(tmp_path, 2, 2, sealed=True)
     assert store(of) == (2, 0, 2)
-    assert numbers(tmp_path) == [2]
+    assert stored_segments_gone(tmp_path) == [2]
     assert cut(of) is None
-    assert numbers(tmp_path) == []
+    assert stored_segments_gone(tmp_path) == []
+
+
+def stored_segments_gone(directory: Path) -> list[int]:
+    keeper(directory).delete_stored()
+    return numbers(directory)
 
 
 def test_the_number_of_a_segment_deleted_right_before_a_crash_does_not_serve_again(tmp_path: Path) -> None:
     write(tmp_path, 1, 3, sealed=True)
     of = journal(tmp_path)
-    store(of)
-    assert cut(of) is None
-    again = journal(tmp_path)  # position.json still says segment 1, row 3
+    block = cut(of)
+    assert block
+    of.intend(block)
+    of.commit(block, None)  # position.json says segment 1, row 3
+    path_of(tmp_path, 1).unlink()
+    again = journal(tmp_path)
     assert again.segment == 2
     write(tmp_path, again.segment, 4)
     assert store(again) == (2, 0, 4)
@@ -114,11 +134,10 @@ def test_the_oldest_unread_segments_go_past_the_bound(tmp_path: Path) -> None:
     for number in range(1, 7):
         write(tmp_path, number, number, sealed=number < 6)
     of = journal(tmp_path)
-    assert cut(of)
-    each = of.size() // 6
-    assert of.evict(6 * each, 0) == 0
-    assert of.evict(4 * each, 0) == 2 + 3
-    assert of.evict(0, 0) == 4 + 5  # the one being read and the one being written stay
+    each = keeper(tmp_path).size() // 6
+    assert evict(tmp_path, 6 * each) == 0
+    assert evict(tmp_path, 4 * each) == 2 + 3
+    assert evict(tmp_path, 0) == 4 + 5  # the one being read and the one being written stay
     assert numbers(tmp_path) == [1, 6]
     assert [store(of), store(of)] == [(1, 0, 1), (6, 0, 6)]
 
@@ -126,11 +145,19 @@ def test_the_oldest_unread_segments_go_past_the_bound(tmp_path: Path) -> None:
 def test_unread_segments_go_when_their_newest_datagram_is_too_old(tmp_path: Path) -> None:
     for number in range(1, 6):
         write(tmp_path, number, number, sealed=number < 5)  # received from 1000 on, one a millisecond
-    of = journal(tmp_path)
-    assert cut(of)
-    assert of.evict(10**9, 1001) == 0
-    assert of.evict(10**9, 1003) == 2 + 3
+    assert evict(tmp_path, 10**9, 1001) == 0
+    assert evict(tmp_path, 10**9, 1003) == 2 + 3
     assert numbers(tmp_path) == [1, 4, 5]
+
+
+def test_unread_segments_go_when_the_disk_has_too_little_room(tmp_path: Path) -> None:
+    for number in range(1, 6):
+        write(tmp_path, number, number, sealed=number < 5)
+    disk = os.statvfs(tmp_path)
+    free = disk.f_bavail * disk.f_frsize
+    assert keeper(tmp_path).evict(Bounds(10**9, 0, free // 2)) == 0
+    assert keeper(tmp_path).evict(Bounds(10**9, 0, free * 2)) == 2 + 3 + 4
+    assert numbers(tmp_path) == [1, 5]
 
 
 def test_state_is_saved_with_its_position_and_leftovers_of_a_crash_go(tmp_path: Path) -> None:
@@ -143,6 +170,7 @@ def test_state_is_saved_with_its_position_and_leftovers_of_a_crash_go(tmp_path: 
         of.commit(block, {"n": number})
     (tmp_path / "decoders-9-9.json").write_text("{}")  # written, but the position did not follow
     (tmp_path / "000000000002.new").write_text("")
+    keeper(tmp_path)
     again = journal(tmp_path)
     assert again.saved_state() == {"n": 2}
     assert sorted(path.name for path in tmp_path.iterdir()) == [
@@ -170,31 +198,33 @@ def test_ends_of_sessions_are_in_the_block_but_count_as_no_datagrams(tmp_path: P
     append(tmp_path, 1, [(b"", one), (PAYLOAD, 0), (b"", 0), (b"", other), (PAYLOAD, one)], sealed=True)
     append(tmp_path, 2, [(PAYLOAD, one), (b"", one)], sealed=True)
     append(tmp_path, 3, [(b"", other)])
-    of = journal(tmp_path)
-    assert of.backlog() == 3 + 1 + 0  # the empty datagram of UDP is one
+    of, kept = journal(tmp_path), keeper(tmp_path)
+    assert kept.backlog() == 3 + 1 + 0  # the empty datagram of UDP is one
     assert store(of, 1) == (1, 0, 1)
-    assert of.backlog() == 3 + 1
+    kept.look()
+    assert kept.backlog() == 3 + 1
     block = cut(of)
     assert block
     assert block.datagrams.count == 4
     assert len(block.entries) == 3
     of.commit(block, None)
-    assert of.backlog() == 1
+    kept.look()
+    assert kept.backlog() == 1
     append(tmp_path, 3, [(PAYLOAD, 0), (b"", one), (PAYLOAD, 0)])
-    assert of.backlog() == 1 + 2
-    assert journal(tmp_path).backlog() == 1 + 2
-    assert cut(of)
-    assert of.evict(0, 0) == 0  # segment 1 is gone, 2 is being read, 3 being written
-    assert [store(of), store(of)] == [(2, 0, 2), (3, 0, 4)]
-    assert of.backlog() == 0
+    assert kept.backlog() == 1 + 2
+    assert keeper(tmp_path).backlog() == 1 + 2
+    assert store(of) == (2, 0, 2)
+    kept.look()
+    assert kept.evict(Bounds(0, 0, 0)) == 0  # 1 and 2 are stored, 3 is being written
+    assert store(of) == (3, 0, 4)
+    kept.look()
+    assert kept.backlog() == 0
 
 
 def test_evicted_datagrams_are_counted_without_ends_of_sessions(tmp_path: Path) -> None:
     for number in range(1, 4):
         append(tmp_path, number, [(PAYLOAD, 0), (b"", 1 << 20), (PAYLOAD, 1 << 20)], sealed=True)
-    of = journal(tmp_path)
-    assert cut(of)
-    assert of.evict(0, 0) == 2
+    assert evict(tmp_path, 0) == 2
 
 
 def test_a_block_of_nothing_but_ends_can_be_cut(tmp_path: Path) -> None:
@@ -228,9 +258,9 @@ def test_a_state_saved_at_a_segments_end_is_current_when_the_segment_is_gone(tmp
     assert block
     of.commit(block, {"n": 5})
     assert cut(of) is None
-    assert numbers(tmp_path) == []
+    assert stored_segments_gone(tmp_path) == []
     again = journal(tmp_path)
-    assert (again.segment, again.state_is_current) == (2, True)
+    assert (again.segment, again.state_is_current) == (2, False), "it is of the end of the one before"
     of.save_state({"n": 6})  # at a clean stop: of the beginning of the next segment
     again = journal(tmp_path)
     assert (again.segment, again.state_is_current, again.saved_state()) == (2, True, {"n": 6})
@@ -256,9 +286,8 @@ def test_a_damaged_segment_is_set_aside_and_the_others_are_read(tmp_path: Path, 
             segment.count = segment.rows + 1
         case "index":
             segment.map[segment.index_at : segment.index_at + 4 * ROW.size] = bytes(4 * ROW.size)
-    of = journal(tmp_path)
-    assert of.backlog() == 3
-    assert store(of) == (2, 0, 3)
+    assert keeper(tmp_path).backlog() == 3
+    assert store(journal(tmp_path)) == (2, 0, 3)
     assert path.with_suffix(".damaged").exists()
 
 
@@ -279,8 +308,8 @@ def test_a_position_that_cannot_be_written_leaves_all_as_it_was(tmp_path: Path) 
         with pytest.raises(JournalError, match="cannot be written"):
             attempt()
     (tmp_path / "position.new").rmdir()
-    assert of.backlog() == 5
-    of.intend(block)
-    assert json.loads((tmp_path / "position.json").read_text())["pending"] == 5
+    assert keeper(tmp_path).backlog() == 5
+    of.intend(block, "abc", 7)
+    assert json.loads((tmp_path / "position.json").read_text())["pending"] == [[1, 0, 5, "abc", 7]]
     of.commit(block, {"n": 1})
-    assert of.backlog() == 0
+    assert keeper(tmp_path).backlog() == 0

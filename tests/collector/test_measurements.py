@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from collector import pipeline
+from collector import inserts, pipeline
 from decoders import Datagrams, Decoded, Limits, State, decode
 from schema.addresses import V4_MAPPED
 from schema.batch import Flows, Rows
@@ -148,7 +148,7 @@ def test_a_table_that_clickhouse_refuses_costs_neither_flows_nor_the_other_table
 def test_a_table_that_stays_broken_holds_the_flows_up_once_and_not_for_ever(
     side: Side, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pipeline, "_PATIENCE", 0.5)
+    monkeypatch.setattr(inserts, "_PATIENCE", 0.5)
     worked_off = side.bench.pipeline()
     with side.bench.node.connect("admin") as admin:
         admin.command("RENAME TABLE counters_host TO elsewhere")

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from cli.sources import FileSources
+from collector.books import WorkerBooks
 from collector.clock import Clock
 from collector.decoding import senders_of
+from collector.inserts import Inserts
 from collector.journal import Journal
 from collector.metrics import Metrics
 from collector.pipeline import Pipeline
@@ -30,6 +32,16 @@ def data(sequence: int) -> bytes:
     return v9(a_set(256, struct.pack(">I", 5)), sequence=sequence)
 
 
+class Stepwise(Pipeline):
+    """A pipeline of which each step ends when its block is stored, or given up."""
+
+    def step(self, flush: bool) -> bool:
+        """Whether a block was stored."""
+        begun = super().step(flush)
+        self.settle(None)
+        return begun and not self._given_up
+
+
 class Bench:
     """A pipeline over a journal that we write, into a real ClickHouse."""
 
@@ -46,17 +58,19 @@ class Bench:
     def pipeline(self) -> Pipeline:
         self.journal = Journal(self.directory, senders_of(self.config))
         attribution, _ = FileSources(self.config).load()
-        return Pipeline(
+        return Stepwise(
             self.config,
             self.journal,
-            self.writer,
-            lambda: attribution,
+            Inserts(self, lambda: self.stopping),
+            lambda name: (name or "now", attribution),
+            WorkerBooks("run", self.metrics),
             self.metrics,
             Clock(),
-            lambda: self.stopping,
-            lambda: None,
             self.closed.append,
         )
+
+    def lost(self) -> None:
+        """ClickHouse did not answer; it is nowhere else."""
 
     def writer(self) -> Writer:
         """A writer as long as we are not to stop; then ClickHouse is away."""

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from collector.clock import Clock
-from collector.decoding import senders_of
-from collector.journal import Journal
+from collector.keeper import Keeper
 from collector.listeners import Listeners, bind
 from collector.receiver_process import ReceiverProcess
+from collector.shards import WHOLE
 from collector.tally import Count, Tally
 from settings.config import Config, load_config
 from tests.collector.site import Site, wait_for
@@ -40,8 +40,8 @@ def test_sessions_are_closed_by_order_and_orders_to_nobody_do_no_harm(
     site: Site, config: Config, listeners: Listeners
 ) -> None:
     directory = config.data_dir / "journal"
-    journal = Journal(directory, senders_of(config))
-    process = ReceiverProcess(config, listeners, listeners.udp[0].fileno(), journal, Clock())
+    keeper = Keeper(directory, [WHOLE])
+    process = ReceiverProcess(config, listeners, listeners.udp[0].fileno(), keeper, Clock())
     process.close_sessions({1})
     process.start()
     with site.connect() as one, site.connect() as other:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -103,16 +104,67 @@ def test_clickhouse_dies_and_the_flows_wait_for_it(site: Site) -> None:
     assert "starting it again" in site.log.read_text()
 
 
+def test_a_worker_dies_again_and_again_and_the_books_balance(site: Site) -> None:
+    payloads = numbered(4000)
+    site.config.write_text(site.config.read_text() + "workers: 2\n")
+    with site.collector() as collector:
+        sender = threading.Thread(target=site.send, args=(payloads,), kwargs={"pause": 0.001})
+        sender.start()
+        kills = 0
+        while sender.is_alive():
+            time.sleep(1.2)
+            for pid in _children_named(collector.pid, b"cli.worker"):
+                os.kill(pid, signal.SIGKILL)
+                kills += 1
+        books = collector.settle(len(payloads))
+        assert kills >= 4
+        assert tally(site) == expected(4000)
+        assert (books["received"], books["datagrams_decoded"], books["stored"]) == (4001, 4001, 4000 * RECORDS)
+
+
+def test_the_number_of_workers_changes_from_run_to_run(site: Site) -> None:
+    payloads = numbered(900)
+    config = site.config.read_text()
+    for number, workers in enumerate((1, 3, 2)):
+        site.config.write_text(f"{config}workers: {workers}\n")
+        with site.collector() as collector:
+            site.send(payloads[number * 300 + (number > 0) : (number + 1) * 300 + 1])  # the template but once
+            collector.settle(300)
+            os.kill(NodeFiles.of(collector.config.data_dir).state().pid, signal.SIGSTOP)  # type: ignore[union-attr]
+            collector.kill()
+    with site.collector() as collector:
+        collector.settle()
+        assert tally(site) == expected(900)
+
+
+def test_a_block_is_attributed_as_it_was_begun_whatever_has_changed_since(site: Site) -> None:
+    payloads = numbered(600)
+    collector = site.collector()
+    collector.start()
+    site.send(payloads)
+    wait_for(lambda: bool(_pending(site)))
+    collector.kill()
+    begun = _pending(site)
+    site.tenants.write_text(site.tenants.read_text().replace("acme", "umbrella").replace("standard", "extended"))
+    with site.collector() as again:
+        again.settle()
+        assert tally(site) == expected(600)
+        assert begun
+        ((tenants,),) = site.rows("SELECT groupUniqArray(src_tenant) FROM flows")
+        assert "acme" in tenants
+
+
+def _pending(site: Site) -> list[object]:
+    position = site.directory / "data" / "journal" / "position.json"
+    return list(json.loads(position.read_text())["pending"]) if position.exists() else []
+
+
 def test_the_receiver_dies_and_is_started_again(site: Site) -> None:
     payloads = numbered(600)
     with site.collector() as collector:
         site.send(payloads[:300])
         collector.settle(300)
-        (child,) = [
-            pid
-            for pid in _children(collector.pid)
-            if b"collector.receiver" in Path(f"/proc/{pid}/cmdline").read_bytes()
-        ]
+        (child,) = _children_named(collector.pid, b"collector.receiver")
         os.kill(child, signal.SIGKILL)
         site.send(payloads[300:])  # the sockets are the daemon's: their buffers hold
         collector.settle(len(payloads))
@@ -181,9 +233,13 @@ def test_nothing_is_left_running_after_kill_9(site: Site) -> None:
     collector = site.collector()
     collector.start()
     children = _children(collector.pid)
-    assert len(children) == 2
+    assert len(children) == 3
     collector.kill()
     wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children))
+
+
+def _children_named(pid: int, module: bytes) -> list[int]:
+    return [child for child in _children(pid) if module in Path(f"/proc/{child}/cmdline").read_bytes()]
 
 
 def _children(parent: int) -> list[int]:

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from prometheus_client import generate_latest
 
-from collector.decoder_books import NO_CATEGORY, REFUSED
+from collector.dropped import FORGOTTEN, NO_CATEGORY, REFUSED
 from collector.metrics import Metrics
 from decoders.faults import Fault
 from tests.deploy.programs import DEPLOY, ROOT, run
@@ -45,4 +45,4 @@ def test_an_alert_asks_for_metrics_that_the_collector_has(rule: dict[str, Any]) 
     assert asked
     assert asked <= known
     for reason in re.findall(r'reason="(\w+)"', rule["expr"]):
-        assert reason in {*Fault, REFUSED, NO_CATEGORY}
+        assert reason in {*Fault, FORGOTTEN, REFUSED, NO_CATEGORY}
