@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from settings.parent import die_with
@@ -35,6 +36,9 @@ _READABLE = [
     "/etc/ld.so.cache",
 ]
 
+_NICE = 5
+"""The collector's receiver goes first: what it does not take in time is lost."""
+
 # The last statement holds the session open for 31 years; its plan never materialises more than one row.
 _STATEMENTS = (
     "SYSTEM START LISTEN HTTP; SYSTEM START LISTEN TCP; "
@@ -47,6 +51,8 @@ def main() -> None:
     """Serve until SIGTERM; a start that fails prints why to stderr and exits with 1."""
     node_dir, parent = Path(sys.argv[1]), int(sys.argv[2])
     die_with(parent)
+    with suppress(OSError):  # where a filter of system calls does not allow it
+        os.nice(_NICE)
     if confine.available():
         engine = importlib.util.find_spec("chdb")
         packages = [Path(place).parent for place in (engine and engine.submodule_search_locations) or ()]
