@@ -61,8 +61,8 @@ class Flows:
         """Return the rows at `index`, in its order, as a new batch."""
         return Flows(
             len(index),
-            {name: values[index] for name, values in self.arrays.items()},
-            {name: Symbols(column.codes[index], column.names) for name, column in self.symbols.items()},
+            {name: values.take(index, axis=0) for name, values in self.arrays.items()},  # [index] is 9 times slower
+            {name: Symbols(column.codes.take(index), column.names) for name, column in self.symbols.items()},
         )
 
 
