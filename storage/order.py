@@ -20,12 +20,12 @@ _WORD = 64
 def parted(flows: Flows) -> Iterator[tuple[str, Flows]]:
     """Yield the flows of each partition and its name, sorted by hour, source tenant and destination tenant.
 
-    Flows that are alike in these stay in their order. KeyError without class, tenants or times of reception.
+    Flows that are alike in these stay in their order. KeyError without classes or times of reception.
     """
     if not flows.rows:
         return
     classes, times = flows.symbols["retention_class"], flows.arrays["time_received"]
-    tenants = (_ranks(flows.symbols[name]) for name in ("src_tenant", "dst_tenant"))
+    tenants = (_ranks(flows.symbols[name]) for name in ("src_tenant", "dst_tenant") if name in flows.symbols)
     first = int(times.min()) // _DAY * _DAY
     ordered = flows.take(_order((classes.codes, (times - first) // _HOUR, *tenants)))
     codes, days = ordered.symbols["retention_class"].codes, ordered.arrays["time_received"] // _DAY

@@ -9,6 +9,7 @@ from schema.tables import STORED_TABLES
 from storage.client import Client
 from storage.ddl import FLOWS, NAMES
 from storage.native import Name, encode, encode_names, encode_rows, present
+from storage.order import parted
 
 _NAMES_KNOWN = 100_000
 _DAY = 86_400_000
@@ -27,13 +28,15 @@ class Writer:
     def write(self, flows: Flows, token: str) -> None:
         """Store the batch once, however often it is written with this `token`; errors as of `Client.insert`.
 
-        ValueError for a batch without reception times or retention classes: its rows would expire at once.
+        Each partition's rows are an insert of their own, so after an error some may be in; under the same token they
+        stay what they are. ValueError for a batch without reception times or retention classes: it would expire at once.
         """
         if not flows.rows:
             return
         columns = present(flows)
         _check(columns)
-        self._client.insert(FLOWS, columns, encode(flows, columns), token)
+        for partition, part in parted(flows):
+            self._client.insert(FLOWS, columns, encode(part, columns), f"{token} {partition}")
 
     def write_rows(self, table: str, rows: Rows, token: str) -> None:
         """Store rows of one of `schema.tables.STORED_TABLES` once, however often they are written with this `token`.
