@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PACKAGES := cli collector decoders demo query retention schema settings storage tenants
+PACKAGES := cli collector decoders demo query retention rollups schema settings storage tenants
 DEBIAN := softflowd pmacct nfdump nfdump-sflow tshark prometheus docker-compose systemd
 
 .PHONY: setup demo test check bench fuzz lock docs programs clean

@@ -75,13 +75,14 @@ class RetentionClass(Section):
 
 
 class Categories(Section):
-    """What sFlow agents tell beside flows: samples of counters, and packets that they discarded.
+    """What is kept beside flows: sFlow agents' counters, packets that they discarded, and rollups, the sums of flows.
 
     A category that is not named is not stored. Each is a class of its own, whichever tenant its rows are of.
     """
 
     counters: RetentionClass | None = None
     discards: RetentionClass | None = None
+    rollups: RetentionClass | None = None
 
 
 class Policy(Section):

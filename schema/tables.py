@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from schema.columns import BY_NAME, Column, Kind
 from schema.counters import COUNTER_TABLES
+from schema.rollups import ROLLUPS, SUMS
 
 
 class Category(StrEnum):
@@ -17,13 +18,15 @@ class Category(StrEnum):
 
     COUNTERS = "counters"
     DISCARDS = "discards"
+    ROLLUPS = "rollups"
 
 
 @dataclass(frozen=True, slots=True)
 class StoredTable:
     """A table: each row has `time_received` and `retention_class`, by which it is partitioned and expires.
 
-    `order_by` are the columns behind the hour by which it is sorted.
+    `order_by` are the columns behind the hour by which it is sorted. Where there are `sums`, rows that are equal in all
+    of `order_by` become one as ClickHouse merges them, with the sums of these columns.
     """
 
     name: str
@@ -31,6 +34,7 @@ class StoredTable:
     columns: tuple[Column, ...]
     order_by: tuple[str, ...]
     doc: str
+    sums: tuple[str, ...] = ()
 
     @property
     def by_name(self) -> dict[str, Column]:
@@ -82,4 +86,5 @@ DISCARDS = StoredTable(
 STORED_TABLES: tuple[StoredTable, ...] = (
     DISCARDS,
     *(StoredTable(one.name, Category.COUNTERS, one.columns, one.order_by, one.doc) for one in COUNTER_TABLES),
+    *(StoredTable(one.name, Category.ROLLUPS, one.columns, one.order_by, one.doc, SUMS) for one in ROLLUPS),
 )

@@ -163,7 +163,8 @@ class Client:
         Returns when the rows are in the table. After an error (`is_retryable` tells which kind) they may or may not be
         in, and a replay with the same token is safe.
         """
-        settings = {"insert_deduplication_token": token, "async_insert": 0}
+        # Rows to be summed come summed: to look for equal ones among them would cost more than all the rest.
+        settings = {"insert_deduplication_token": token, "async_insert": 0, "optimize_on_insert": 0}
         with self._errors():
             self._http.raw_insert(table, list(columns), payload, settings=settings, fmt="Native")
 

@@ -165,14 +165,18 @@ _SEARCHED = {
 """Addresses that people search a day of a table for, and that few of its granules hold."""
 
 
-def _expiring(name: str, columns: Sequence[Column], order_by: Sequence[str], comment: str) -> Table:
-    sort = ", ".join(("toStartOfHour(time_received)", *order_by))
+def _expiring(
+    name: str, columns: Sequence[Column], order_by: Sequence[str], comment: str, sums: Sequence[str] = ()
+) -> Table:
+    sort = ("toStartOfHour(time_received)", *order_by)
     return Table(
         name,
         tuple(Field(column.name, column.clickhouse, column.codec, column.doc) for column in columns),
         partition_by="(retention_class, toDate(time_received))",
-        primary_key=sort,  # without bare time_received, which would spoil range pruning
-        order_by=sort,
+        # without bare time_received, which would spoil range pruning
+        primary_key=", ".join(key for key in sort if key != "time_received"),
+        order_by=", ".join(sort),
+        engine=f"SummingMergeTree(({', '.join(sums)}))" if sums else "MergeTree",
         indexes=tuple(
             f"INDEX {found}_bloom {found} TYPE bloom_filter(0.01) GRANULARITY 1" for found in _SEARCHED.get(name, ())
         ),
@@ -187,7 +191,9 @@ def _expiring(name: str, columns: Sequence[Column], order_by: Sequence[str], com
 
 
 _FLOWS = _expiring(FLOWS, FLOW_COLUMNS, ("src_tenant", "dst_tenant", "src_addr", "dst_addr"), version_comment(VERSION))
-_OTHERS = {table.name: _expiring(table.name, table.columns, table.order_by, table.doc) for table in STORED_TABLES}
+_OTHERS = {
+    table.name: _expiring(table.name, table.columns, table.order_by, table.doc, table.sums) for table in STORED_TABLES
+}
 
 _TIME = "DateTime64(3, 'UTC')"
 

@@ -99,7 +99,8 @@ def test_retention_show_agrees_and_a_second_purge_finds_nothing(config: str) -> 
     shown = flowkeep("retention", "show", "--json", "-c", config)
     assert shown.returncode == 0
     assert {state["name"]: state["agrees"] for state in json.loads(shown.stdout)} == {
-        "basic": True, "standard": True, "extended": True, "counters": True, "discards": True
+        "basic": True, "standard": True, "extended": True, "counters": True, "discards": True,
+        "rollups": True,
     }  # fmt: skip
     purged = flowkeep("retention", "purge", "--json", "-c", config)
     assert json.loads(purged.stdout)["due"] == []

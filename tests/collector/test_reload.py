@@ -63,7 +63,7 @@ def test_which_categories_are_not_stored_is_said_at_the_start_and_at_each_reload
     before, _, rest = both.partition("categories:\n")
     policy.write_text(before + rest[rest.index("# A tenant's class") :])
     assert load_policy(policy, {}).named == {}
-    said = f"counters and discards are not stored: {policy} names no such category"
+    said = f"counters and discards and rollups are not stored: {policy} names no such category"
     with site.collector() as collector:
         assert site.log.read_text().count(said) == 1
         os.kill(collector.pid, signal.SIGHUP)

@@ -17,7 +17,7 @@ EXAMPLE = Path(__file__).parents[2] / "configs" / "retention.yaml"
 
 @pytest.fixture(scope="session")
 def policy() -> Policy:
-    """configs/retention.yaml: basic 14 d, standard 30 d, extended 90 d; counters 90 d, discards 7 d."""
+    """configs/retention.yaml: basic 14 d, standard 30 d, extended 90 d; counters 90 d, discards 7 d, rollups 400 d."""
     return load_policy(EXAMPLE, {})
 
 

@@ -34,10 +34,11 @@ def test_example_gives_ages_and_the_margin_of_the_ttl(policy: Policy) -> None:
     assert policy.ttl_days() == {"basic": 16, "standard": 32, "extended": 92}
 
 
-def test_example_keeps_both_categories_each_in_all_its_tables(policy: Policy) -> None:
-    assert policy.category_days() == {"counters": 92, "discards": 9}
+def test_example_keeps_every_category_each_in_all_its_tables(policy: Policy) -> None:
+    assert policy.category_days() == {"counters": 92, "discards": 9, "rollups": 402}
     assert policy.kept("counters_host", "counters") is policy.categories.counters
     assert policy.kept("discards", "discards") is policy.categories.discards
+    assert policy.kept("as_1h", "rollups") is policy.kept("traffic_1m", "rollups") is policy.categories.rollups
     assert policy.kept("flows", "basic") is policy.classes["basic"]
 
 
@@ -81,7 +82,7 @@ def test_a_class_may_not_have_the_name_of_a_category_and_the_line_is_told(tmp_pa
 
 
 def test_faults_of_categories_have_their_lines(tmp_path: Path) -> None:
-    text = EXAMPLE.read_text().replace("  discards:", "  discard:").replace("purpose: capacity", "purpose: profit")
+    text = EXAMPLE.read_text().replace("  discards:", "  discard:").replace("purpose: capacity", "purpose: profit", 1)
     path = tmp_path / "retention.yaml"
     path.write_text(text)
     lines = text.splitlines()

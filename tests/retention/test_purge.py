@@ -174,7 +174,7 @@ def test_show_sums_a_category_over_its_tables_which_must_all_agree(enforced: Nod
     store_beside(enforced, "counters_interface", "counters", 30, 2)
     with enforced.connect("admin") as admin, enforced.connect("retention") as client:
         states = {state.name: state for state in show(policy, client)}
-        assert list(states) == [*CLASSES, "counters", "discards"]
+        assert list(states) == [*CLASSES, "counters", "discards", "rollups"]
         counters = states["counters"]
         assert {"counters_host", "counters_interface"} < set(counters.tables)
         assert (counters.keep_for, counters.ttl_wanted, counters.ttl_found, counters.rows) == (90, 92, 92, 50)
@@ -193,7 +193,7 @@ def test_show_sets_policy_and_database_side_by_side(enforced: Node, policy: Poli
     week = policy.classes["basic"].model_copy(update={"keep_for": 7})
     shorter = policy.model_copy(update={"classes": {"basic": week, "standard": policy.classes["standard"]}})
     with enforced.connect("retention") as client:
-        assert [state.agrees for state in show(policy, client)] == [True] * 5
+        assert [state.agrees for state in show(policy, client)] == [True] * 6
         states = {state.name: state for state in show(shorter, client)}
     basic, extended = states["basic"], states["extended"]
     assert (basic.keep_for, basic.ttl_wanted, basic.ttl_found, basic.rows, basic.agrees) == (7, 9, 16, 10, False)

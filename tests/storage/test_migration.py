@@ -1,4 +1,4 @@
-"""A database of schema 1 or 2 becomes one of today, wherever an upgrade before stopped, and loses nothing."""
+"""A database of schema 1, 2 or 3 becomes one of today, wherever an upgrade before stopped, and loses nothing."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 
 from decoders.block import Naming
 from schema.columns import FLOW_COLUMNS, VERSION
+from schema.rollups import ROLLUPS
 from schema.tables import STORED_TABLES
 from storage.client import Client
 from storage.ddl import NAMINGS, wanted
@@ -19,7 +20,7 @@ from storage.observe import observe
 from storage.upgrade import upgrade
 from storage.writer import Writer
 from tests.conftest import TTL_DAYS
-from tests.storage import schema_1, schema_2
+from tests.storage import schema_1, schema_2, schema_3
 from tests.storage.batches import every_column, every_column_of
 
 SCHEMA = wanted({"basic": 16})
@@ -27,7 +28,7 @@ ROUTER = IPv6Address("::ffff:192.0.2.1")
 CARRIED = [(ROUTER, 7, "interface", 1, "xe-0/0/0", "uplink"), (ROUTER, 7, "interface", 2, "lo0", "grüezi")]
 
 
-OLD = {1: schema_1, 2: schema_2}
+OLD = {1: schema_1, 2: schema_2, 3: schema_3}
 versions = pytest.mark.parametrize("version", OLD)
 
 
@@ -88,8 +89,10 @@ def test_an_old_database_becomes_todays_and_keeps_flows_names_and_purges(node: N
         assert found[0] == 1100
         assert found[1] > named
         for table in STORED_TABLES:
+            held_before = admin.query(f"SELECT count() FROM {table.name}").rows[0][0]
+            assert held_before == (version == 3 and table.name in ("discards", "counters_interface"))
             Writer(ingest).write_rows(table.name, every_column_of(table, 50), "t")
-            assert admin.query(f"SELECT count() FROM {table.name}").rows == [(50,)]
+            assert admin.query(f"SELECT count() FROM {table.name}").rows == [(held_before + 50,)]
 
 
 def test_schema_2_gets_columns_and_tables_and_nothing_else(node: Node) -> None:
@@ -111,6 +114,23 @@ def test_schema_2_gets_columns_and_tables_and_nothing_else(node: Node) -> None:
         assert admin.query(f"SELECT {not_zero} FROM flows").rows == [(0,) * len(new)]
         others = "SELECT count() FROM system.mutations WHERE database = 'flowkeep' AND table != 'names'"
         assert admin.query(others).rows == [(0,)], "but for the expiry of names, no row is written again"
+
+
+def test_schema_3_gets_the_tables_of_rollups_and_its_rows_stay_as_they_are(node: Node) -> None:
+    with node.connect("admin") as admin:
+        make(admin, schema_3)
+        parts = "SELECT table, name FROM system.parts WHERE active AND database = 'flowkeep' ORDER BY ALL"
+        before = admin.query(parts).rows
+        reasons = {step.reason for step in upgrade(admin, SCHEMA)}
+        others = {reason for reason in reasons if not reason.startswith("the comment of ")}
+        assert others == {
+            *(f"there is no table {table.name}" for table in ROLLUPS),
+            "flows says of itself 'flowkeep schema 3'",
+        }
+        assert admin.query(parts).rows == before
+        engines = admin.query("SELECT name, engine_full FROM system.tables WHERE engine = 'SummingMergeTree'").rows
+        assert {name for name, _ in engines} == {table.name for table in ROLLUPS}
+        assert all(full.startswith("SummingMergeTree((flows, bytes, packets)) PARTITION BY ") for _, full in engines)
 
 
 def _places(steps: list[Step]) -> list[int]:

@@ -66,18 +66,20 @@ def test_a_new_database_is_what_was_wanted(database: Node) -> None:
 
 def test_each_category_has_days_of_its_own_or_those_that_it_had(database: Node) -> None:
     with database.connect("admin") as admin:
-        for days, counters, discards in (
-            ({"counters": 40, "discards": 20}, 40, 20),
-            ({"discards": 400}, 40, 400),
-            ({Category.COUNTERS: 1}, 1, 400),
-            ({}, 1, 400),
+        for days, counters, discards, rollups in (
+            ({"counters": 40, "discards": 20}, 40, 20, 92),
+            ({"discards": 400, "rollups": 500}, 40, 400, 500),
+            ({Category.COUNTERS: 1}, 1, 400, 500),
+            ({}, 1, 400, 500),
         ):
             schema = with_audit(wanted(TTL_DAYS, days))
             steps = upgrade(admin, schema)
             assert all(re.search(r" MODIFY TTL (time_received|seen) \+ toIntervalDay\(", step.sql) for step in steps)
             found = observe(admin).tables
             for table in STORED_TABLES:
-                expected = {Category.COUNTERS: counters, Category.DISCARDS: discards}[table.category]
+                expected = {Category.COUNTERS: counters, Category.DISCARDS: discards, Category.ROLLUPS: rollups}[
+                    table.category
+                ]
                 assert ttl_days(found[table.name]) == {table.category.value: expected}
             assert ttl_days(found["flows"]) == TTL_DAYS
             assert upgrade(admin, schema) == []

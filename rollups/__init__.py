@@ -1,0 +1,1 @@
+"""A block's flows as sums by minute and hour."""
