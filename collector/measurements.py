@@ -1,4 +1,4 @@
-"""What a block holds beside flows, discarded packets and counters: attributed, and parted by what the policy keeps."""
+"""What a block holds beside flows: rollups of them, discarded packets and counters, as far as the policy keeps them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import numpy as np
 
 from decoders import Decoded
 from decoders.block import Name, Naming
+from rollups.rollups import Rollups
 from schema.batch import Flows, Rows, Symbols
-from schema.tables import DISCARDS, STORED_TABLES
+from schema.tables import DISCARDS, STORED_TABLES, Category
 from tenants.adaptors import INTERFACE, Adaptors
 from tenants.port_names import PortNames
 
@@ -47,14 +48,20 @@ class Measurements:
     unkept: dict[str, int] = field(default_factory=dict)
 
 
-def measure(decoded: Decoded, attribution: Attribution, adaptors: Adaptors, port_names: PortNames) -> Measurements:
-    """Return what a block held beside flows. `adaptors` and `port_names` learn from it."""
+def measure(
+    decoded: Decoded, flows: Flows, attribution: Attribution, adaptors: Adaptors, port_names: PortNames
+) -> Measurements:
+    """Return what a block held beside its `flows`, which are attributed. `adaptors` and `port_names` learn from it."""
     found = {DISCARDS.name: decoded.discards.rows} | {table: rows.rows for table, rows in decoded.counters.items()}
     wanted = {table for table in found if _CATEGORIES[table] in attribution.kept}
     counters = {table: rows for table, rows in decoded.counters.items() if table in wanted and rows.rows}
     kept = attribution.counters(port_names.name(counters, [_interfaces(decoded.names)]), adaptors)
     if decoded.discards.rows and DISCARDS.name in wanted:
         kept[DISCARDS.name] = attribution.discards(decoded.discards)
+    if Category.ROLLUPS in attribution.kept:
+        rollups = Rollups()
+        rollups.add(flows)
+        kept |= rollups.rows()
     return Measurements(kept, {table: count for table, count in found.items() if count and table not in wanted})
 
 

@@ -100,7 +100,7 @@ class Pipeline:
             self._close_sessions(decoded.broken_sessions)
         sources, attribution = self._attribution(block.before.sources if block.before else None)
         flows = attribution.attribute(decoded.flows)
-        measured = measure(decoded, attribution, self._adaptors, self._port_names)
+        measured = measure(decoded, flows, attribution, self._adaptors, self._port_names)
         state = self._state.dump() if self._must_save() else None
         mark = self._inserts.mark()
         if not self._inserts.persist(lambda: self._journal.intend(block, sources, mark)):

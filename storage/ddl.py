@@ -43,7 +43,8 @@ class Field:
 class Table:
     """One table; expressions are as ClickHouse prints them, so that wanted and observed ones compare as text.
 
-    `keeps_ttl` says that a TTL which such a table has already stays as it is.
+    `keeps_ttl` says that a TTL which such a table has already stays as it is. `former_order` is the key of an earlier
+    version, which a table keeps: ClickHouse cannot sort one anew in place, and a slower one is better than none.
     """
 
     name: str
@@ -54,9 +55,10 @@ class Table:
     engine: str = "MergeTree"
     ttl: str = ""
     indexes: tuple[str, ...] = ()
-    settings: tuple[tuple[str, int], ...] = ()
+    settings: tuple[tuple[str, float | str], ...] = ()
     comment: str = ""
     keeps_ttl: bool = field(default=False, compare=False)
+    former_order: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,7 @@ def create_table(table: Table) -> str:
         "PRIMARY KEY": _tuple(table.primary_key),
         "ORDER BY": _tuple(table.order_by),
         "TTL": table.ttl,
-        "SETTINGS": ", ".join(f"{name} = {value}" for name, value in table.settings),
+        "SETTINGS": ", ".join(f"{name} = {setting(value)}" for name, value in table.settings),
         "COMMENT": table.comment and literal(table.comment),
     }
     body = ", ".join([*(field.sql for field in table.fields), *table.indexes])
@@ -112,6 +114,11 @@ def create_table(table: Table) -> str:
 def _tuple(key: str) -> str:
     """Return a key's expressions in the brackets that ClickHouse wants around several, and prints around one."""
     return f"({key})" if ", " in key else key
+
+
+def setting(value: float | str) -> str:
+    """Return a setting's value as SQL."""
+    return literal(value) if isinstance(value, str) else str(value)
 
 
 def create_view(view: View) -> str:
@@ -165,6 +172,16 @@ _SEARCHED = {
 """Addresses that people search a day of a table for, and that few of its granules hold."""
 
 
+_CHEAP: tuple[tuple[str, float | str], ...] = (
+    ("min_level_for_wide_part", 1),  # a part of an insert is one file, not three for each column
+    ("ratio_of_defaults_for_sparse_serialization", 1.0),
+    ("auto_statistics_types", ""),
+)
+"""Of what merges and inserts do beyond the rows themselves, what no query of ours needs (docs/performance.md)."""
+
+_LARGE_GRANULES = 32768
+
+
 def _expiring(
     name: str, columns: Sequence[Column], order_by: Sequence[str], comment: str, sums: Sequence[str] = ()
 ) -> Table:
@@ -181,6 +198,8 @@ def _expiring(
             f"INDEX {found}_bloom {found} TYPE bloom_filter(0.01) GRANULARITY 1" for found in _SEARCHED.get(name, ())
         ),
         settings=(
+            *_CHEAP,
+            *((("index_granularity", _LARGE_GRANULES),) if name == FLOWS else ()),
             ("ttl_only_drop_parts", 1),
             ("merge_with_ttl_timeout", 3600),
             *RECALCULATE,
@@ -190,7 +209,10 @@ def _expiring(
     )
 
 
-_FLOWS = _expiring(FLOWS, FLOW_COLUMNS, ("src_tenant", "dst_tenant", "src_addr", "dst_addr"), version_comment(VERSION))
+_FLOWS = replace(
+    _expiring(FLOWS, FLOW_COLUMNS, ("src_tenant", "dst_tenant"), version_comment(VERSION)),
+    former_order="toStartOfHour(time_received), src_tenant, dst_tenant, src_addr, dst_addr",
+)
 _OTHERS = {
     table.name: _expiring(table.name, table.columns, table.order_by, table.doc, table.sums) for table in STORED_TABLES
 }

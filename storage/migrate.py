@@ -6,12 +6,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from settings.errors import RefusalError
-from storage.ddl import FLOWS, Field, Former, Schema, Table, create_table, create_view, literal
+from storage.ddl import FLOWS, Field, Former, Schema, Table, create_table, create_view, literal, setting
 from storage.observe import Observed
 
 # Never materialize_ttl_after_modify = 0: existing parts would keep their old expiry, so that *lengthening* a TTL would
 # still delete on the old schedule. The tables' own setting (storage.ddl.RECALCULATE) makes the mutation a cheap one.
 _AT_ONCE = "SETTINGS materialize_ttl_after_modify = 1, mutations_sync = 2"
+
+_FIXED = {"index_granularity"}
+"""Settings of a table that hold from its making on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +61,13 @@ def _carry_over(former: Former) -> Iterator[Step]:
 
 
 def _change(table: Table, has: Table) -> Iterator[Step]:
+    order = table.former_order if table.former_order == has.order_by else table.order_by
+    primary = order if table.former_order == order else table.primary_key or order
     for word, want, is_ in (
         ("engine", table.engine, has.engine),
         ("partition key", table.partition_by, has.partition_by),
-        ("sort key", table.order_by, has.order_by),
-        ("primary key", table.primary_key or table.order_by, has.primary_key or has.order_by),
+        ("sort key", order, has.order_by),
+        ("primary key", primary, has.primary_key or has.order_by),
     ):
         if want != is_:
             raise RefusalError(
@@ -83,6 +88,15 @@ def _change(table: Table, has: Table) -> Iterator[Step]:
     if table.ttl != has.ttl and not (table.keeps_ttl and has.ttl):
         sql = f"ALTER TABLE `{table.name}` MODIFY TTL {table.ttl} {_AT_ONCE}"
         yield Step(sql, f"{table.name} expires by '{has.ttl or 'nothing'}', not by '{table.ttl}'")
+    known_settings = dict(has.settings)
+    changed = {
+        name: value
+        for name, value in table.settings
+        if name not in _FIXED and known_settings.get(name) != setting(value)
+    }
+    if changed:
+        sql = ", ".join(f"{name} = {setting(value)}" for name, value in changed.items())
+        yield Step(f"ALTER TABLE `{table.name}` MODIFY SETTING {sql}", f"{table.name} has other settings")
     if table.comment != has.comment:
         sql = f"ALTER TABLE `{table.name}` MODIFY COMMENT {literal(table.comment)}"
         yield Step(sql, f"{table.name} says of itself '{has.comment}'")

@@ -16,6 +16,7 @@ _BRANCH = re.compile(r"retention_class = '((?:[^'\\]|\\.)*)', (\d+)")
 _SAME_FOR_ALL = re.compile(r"time_received \+ toIntervalDay\((\d+)\)")
 _CATEGORIES = {table.name: table.category.value for table in STORED_TABLES}
 _INDEX = re.compile(r"INDEX \w+ [^,]+? TYPE \S+ GRANULARITY \d+")
+_SETTING = re.compile(r"(\w+) = ('(?:[^'\\]|\\.)*'|[^,]+)")
 _VERSION = re.compile(r"flowkeep schema (\d+)")
 
 _TABLES = """
@@ -78,6 +79,7 @@ def observe(client: Client) -> Observed:
             order_by=order_by,
             engine=full.partition(" PARTITION BY ")[0].partition(" ORDER BY ")[0],
             ttl=ttl[1] if ttl else "",
+            settings=_settings(full),
             indexes=tuple(_INDEX.findall(created)),  # their system table needs a grant of its own
             comment=comment,
         )
@@ -85,6 +87,12 @@ def observe(client: Client) -> Observed:
         if name == FLOWS and carried:
             version = int(carried[1])
     return Observed(version, tables, frozenset(views))
+
+
+def _settings(engine: str) -> tuple[tuple[str, str], ...]:
+    """Return the settings that a table's engine is printed with, as SQL."""
+    _, found, settings = engine.partition(" SETTINGS ")
+    return tuple((name, value) for name, value in _SETTING.findall(settings)) if found else ()
 
 
 def _codec(printed: str) -> str:

@@ -29,7 +29,7 @@ class Writer:
         """Store the batch once, however often it is written with this `token`; errors as of `Client.insert`.
 
         Each partition's rows are an insert of their own, so after an error some may be in; under the same token they
-        stay what they are. ValueError for a batch without reception times or retention classes: it would expire at once.
+        stay what they are. ValueError for a batch without reception times or classes: its rows would expire at once.
         """
         if not flows.rows:
             return
