@@ -41,9 +41,9 @@ class Writer:
         """
         if not rows.rows:
             return
-        columns, octets = encode_rows(_TABLES[table], rows)
+        columns, block = encode_rows(_TABLES[table], rows)
         _check(columns)
-        self._client.insert(table, columns, octets, f"{table} {token}")
+        self._client.insert(table, columns, block, f"{table} {token}")
 
     def write_names(self, names: Sequence[Name]) -> None:
         """Store the names that this writer has not stored today: exporters say them again every few minutes.
