@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ctypes
 
-KEPT_OCTETS = 64 * 2**20
-"""Enough for the columns of a block of some 300,000 flows."""
+KEPT_OCTETS = 512 * 2**20
+"""Enough for the columns of a block of a million flows, and for what is made on the way to them."""
 
 _LARGEST_THRESHOLD = 32 * 2**20  # glibc takes no more
 

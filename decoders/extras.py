@@ -48,8 +48,8 @@ def fill(part: Part, sink: Sink, where: slice, limits: Limits) -> None:
         _settle_events(part, sink, where, limits)
     told = record_rates(part)
     if told is not None:
-        sink.slot("sampling_rate", where)[:] = told.rate
-        sink.slot("sampling_source", where)[:] = told.source
+        sink.put("sampling_rate", where, told.rate)
+        sink.put("sampling_source", where, told.source)
 
 
 def settle_icmp(parts: list[Part], sink: Sink, rows: int) -> None:

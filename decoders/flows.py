@@ -14,7 +14,7 @@ from decoders.block import Datagrams, Octets
 from decoders.cursor import Items, Positions
 from decoders.elements import START, Read
 from decoders.faults import Fault
-from decoders.layout import Layout, is_number
+from decoders.layout import Layout, Source, is_number
 from decoders.limits import Limits
 from decoders.messages import Messages
 from decoders.reads import LAST_TIME, NO_CLOCKS, Clocks, absent, read, uint
@@ -22,7 +22,6 @@ from decoders.records import FixedRecords, Records, VariableRecords
 from decoders.sink import Sink
 from decoders.state import State
 from schema.batch import Array
-from schema.columns import BY_NAME
 
 _LONG_AGO = 1 << 48
 _CHUNK = 8192
@@ -169,13 +168,12 @@ def _write_origin(context: Context, parts: list[Part], sink: Sink, first: int) -
     counts = np.concatenate([part.counts for part in parts])
     datagram = context.messages.datagram[message]
     where = slice(first, first + int(counts.sum()))
-    sink.slot("time_received", where)[:] = np.repeat(context.block.time_received[datagram], counts)
-    words = sink.slot("exporter", where).view(np.uint64)
-    for half, values in enumerate(np.ascontiguousarray(context.block.exporters[datagram]).view(np.uint64).T):
-        words[:, half] = np.repeat(values, counts)
-    sink.slot("exporter_port", where)[:] = np.repeat(context.block.ports[datagram].astype(np.uint16), counts)
-    sink.slot("observation_domain", where)[:] = np.repeat(context.messages.domain[message].astype(np.uint32), counts)
-    sink.slot("flow_type", where)[:] = np.repeat(_TYPES[context.messages.version[message]], counts)
+    sink.put("time_received", where, np.repeat(context.block.time_received[datagram], counts))
+    exporters = np.ascontiguousarray(context.block.exporters[datagram]).view("V16")  # copied in one piece
+    sink.put("exporter", where, np.repeat(exporters, counts).view(np.uint8).reshape(-1, 16))
+    sink.put("exporter_port", where, np.repeat(context.block.ports[datagram].astype(np.uint16), counts))
+    sink.put("observation_domain", where, np.repeat(context.messages.domain[message].astype(np.uint32), counts))
+    sink.put("flow_type", where, np.repeat(_TYPES[context.messages.version[message]], counts))
     if np.any(context.messages.mode[message]):
         mode = np.repeat(context.messages.mode[message], counts)
         np.copyto(sink.slot("sampling_mode", where, partly=True), mode, casting="unsafe", where=mode > 0)
@@ -184,24 +182,24 @@ def _write_origin(context: Context, parts: list[Part], sink: Sink, first: int) -
 
 def _fill(part: Part, sink: Sink, where: slice, limits: Limits) -> None:
     clocks = _clocks(part)
+    columns = [(sink.slot(name, where), sources) for name, sources in part.layout.sources.items()]
     for first in range(0, part.rows, _CHUNK):
         rows = slice(first, min(first + _CHUNK, part.rows))
-        there = slice(where.start + rows.start, where.start + rows.stop)
-        _fill_chunk(part, clocks.of(rows), sink, rows, there)
+        clocks_there = clocks.of(rows)
+        for column, sources in columns:
+            _fill_chunk(part.records, sources, rows, clocks_there, column[rows])
     extras.fill(part, sink, where, limits)
 
 
-def _fill_chunk(part: Part, clocks: Clocks, sink: Sink, rows: slice, where: slice) -> None:
-    for name, sources in part.layout.sources.items():
-        out = sink.slot(name, where)
-        read(part.records.octets(sources[0], rows), sources[0].read, clocks, out)
-        for source in sources[1:]:
-            gap = absent(out)
-            if not gap.any():
-                break
-            other = BY_NAME[name].zeros(len(out))
-            read(part.records.octets(source, rows), source.read, clocks, other)
-            out[gap] = other[gap]
+def _fill_chunk(records: Records, sources: Sequence[Source], rows: slice, clocks: Clocks, out: Array) -> None:
+    read(records.octets(sources[0], rows), sources[0].read, clocks, out)
+    for source in sources[1:]:
+        gap = absent(out)
+        if not gap.any():
+            break
+        other = np.zeros_like(out)
+        read(records.octets(source, rows), source.read, clocks, other)
+        out[gap] = other[gap]
 
 
 def _clocks(part: Part) -> Clocks:

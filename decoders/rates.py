@@ -37,8 +37,12 @@ class Rates:
     def tell(self, rates: Array, source: int) -> None:
         """Put the rates that are not 0 in place of those told before."""
         told = rates > 0
-        self.rate[told] = rates[told]
-        self.source[told] = source
+        if told.all():  # mostly: one rate is told for all
+            self.rate[:] = rates
+            self.source[:] = source
+        elif told.any():
+            self.rate[told] = rates[told]
+            self.source[told] = source
 
 
 def record_rates(part: Part) -> Rates | None:
@@ -81,17 +85,19 @@ def complete(
     ):
         if tables[by]:
             by_set.tell(_look_up(parts, tables[by], ids, by_row=False), source)
-    rates = Rates(where.stop - where.start)
-    rates.rate, rates.source = np.repeat(by_set.rate, counts), np.repeat(by_set.source, counts)
+    overrides = senders.override[entry]
+    by_set.tell(overrides, OVERRIDE)
+    if not by_set.source.any():
+        return
+    rate, told = np.repeat(by_set.rate, counts), np.repeat(by_set.source, counts)
     if "sampling_source" in sink.arrays:
-        told = sink.slot("sampling_source", where)
-        rates.rate = np.where(told > 0, sink.slot("sampling_rate", where), rates.rate)
-        rates.source = np.where(told > 0, told, rates.source)
-    if senders.override.any():
-        rates.tell(np.repeat(senders.override[entry], counts), OVERRIDE)
-    if rates.source.any():
-        sink.slot("sampling_rate", where, partly=True)[:] = rates.rate
-        sink.slot("sampling_source", where, partly=True)[:] = rates.source
+        known = sink.slot("sampling_source", where)
+        unsettled = (known == 0) | np.repeat(overrides > 0, counts)
+        np.copyto(sink.slot("sampling_rate", where), rate, where=unsettled)
+        np.copyto(known, told, where=unsettled)
+    else:
+        sink.put("sampling_rate", where, rate)
+        sink.put("sampling_source", where, told)
 
 
 def _look_up(parts: list[Part], known: Tables, ids: Array, by_row: bool) -> npt.NDArray[np.uint32]:

@@ -11,9 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from decoders.elements import Read
-from schema.batch import Array, map_v4
+from schema.addresses import V4_MAPPED
+from schema.batch import Array
 
 Octets = npt.NDArray[np.uint8]
+_ADDRESS = np.dtype("V16")  # copied in one piece, and not octet by octet
+_MAPPED = np.frombuffer(V4_MAPPED + bytes(4), _ADDRESS)
+"""0.0.0.0, mapped."""
+
 _NTP_EPOCH = 2_208_988_800  # seconds from 1900 to 1970
 _NTP_ERA = 2**32
 _LARGEST = {octets: 256**octets - 1 for octets in (1, 2, 4, 8)}
@@ -63,9 +68,10 @@ def read(octets: Octets, how: Read, clocks: Clocks, out: Array) -> None:
         case Read.APPLICATION:
             _application(octets, out)
         case Read.ADDRESS4:
-            map_v4(octets, out)
+            out.view(_ADDRESS)[:] = _MAPPED
+            out.view(np.uint32)[:, 3] = octets.view(np.uint32)[:, 0].copy()  # else it goes from one stride to another
         case Read.ADDRESS6:
-            out[:] = octets
+            out.view(_ADDRESS)[:] = octets.view(_ADDRESS)
         case Read.SECONDS:
             _narrow(uint(octets), out, LAST_TIME // 1000)
             out *= 1000
@@ -73,8 +79,8 @@ def read(octets: Octets, how: Read, clocks: Clocks, out: Array) -> None:
             _narrow(uint(octets), out, LAST_TIME)
         case Read.UPTIME:
             # signed 32-bit distance: right across the wrap at 49.7 days, and for stamps a little in the future
-            since = (clocks.uptime - uint(octets).astype(np.uint32)).view(np.int32)
-            np.subtract(clocks.export, since, out=out)
+            out[:] = (clocks.uptime - uint(octets).astype(np.uint32)).view(np.int32)
+            np.subtract(clocks.export, out, out=out)
             if not clocks.known.all():
                 out[~clocks.known] = 0
         case Read.BEFORE_EXPORT:

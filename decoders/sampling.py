@@ -72,7 +72,8 @@ class Table:
         if len(self) <= _FEW:
             rates = np.zeros(len(ids), np.uint32)
             for id_, (rate, _) in self._rates.items():
-                rates[ids == np.uint64(id_)] = rate
+                if id_ <= np.iinfo(ids.dtype).max:  # compared as they are: wider ones would be made of them first
+                    np.copyto(rates, np.uint32(rate), where=ids == ids.dtype.type(id_))
             return rates
         if self._sorted is None:
             pairs = sorted(self._rates.items())

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from schema.batch import Array, Flows, Symbols
-from schema.columns import BY_NAME, Column
+from schema.columns import BY_NAME, Column, Kind
 
 
 class Sink:
@@ -27,9 +27,11 @@ class Sink:
         array = self.arrays.get(name)
         if array is None:
             column = self.columns[name]
-            whole = part.stop - part.start == self.rows and not partly
-            # what is all written needs no clearing; addresses are written in part where they are IPv4
-            array = np.empty(self.rows, column.dtype) if whole and not column.width else column.zeros(self.rows)
+            whole = part.stop - part.start == self.rows
+            # what is all written needs no clearing; of lists only what there is gets written
+            lists = column.kind in (Kind.LABELS, Kind.SEGMENTS)
+            shape = (self.rows, column.width) if column.width else self.rows
+            array = column.zeros(self.rows) if lists or partly or not whole else np.empty(shape, column.dtype)
             self.arrays[name] = array
         view: Array = array[part]
         return view

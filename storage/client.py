@@ -157,16 +157,21 @@ class Client:
         with self._errors():
             self._http.command(f"CREATE DATABASE IF NOT EXISTS `{self.database}`", use_database=False)
 
-    def insert(self, table: str, columns: Sequence[str], payload: bytes, token: str) -> None:
-        """Insert one Native block; a second block with the same `token` is dropped by the server.
+    def insert(self, table: str, columns: Sequence[str], block: Sequence[bytes | memoryview], token: str) -> None:
+        """Insert one Native block, given as buffers of octets; a second with the same `token` is dropped by the server.
 
         Returns when the rows are in the table. After an error (`is_retryable` tells which kind) they may or may not be
         in, and a replay with the same token is safe.
         """
         # Rows to be summed come summed: to look for equal ones among them would cost more than all the rest.
         settings = {"insert_deduplication_token": token, "async_insert": 0, "optimize_on_insert": 0}
+        names = ", ".join(f"`{column}`" for column in columns)
+        # The driver sends a list's items as they are, if told their length: no copy of the whole is made. It may send
+        # them again on a new connection, which an iterator would not stand.
+        body = [f"INSERT INTO {table} ({names}) FORMAT Native\n".encode(), *block]
+        length = {"Content-Length": str(sum(map(len, body)))}
         with self._errors():
-            self._http.raw_insert(table, list(columns), payload, settings=settings, fmt="Native")
+            self._http.raw_insert(None, None, body, settings, "Native", transport_settings=length)
 
     def close(self) -> None:
         """Close the pool's connections."""

@@ -1,6 +1,6 @@
 """Flows and other rows as one block of ClickHouse's Native format (revision 0, as HTTP takes it).
 
-The arrays go in as they are.
+A block is a list of buffers that are sent one after another: the arrays go out as they are, without a copy.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from schema.batch import Array, Flows, Nullable, Rows, Symbols
 from schema.columns import BY_NAME, FLOW_COLUMNS, Column, Kind
@@ -15,6 +16,8 @@ from schema.tables import StoredTable
 from storage.ddl import NAMES, NAMINGS
 
 Buffer = bytes | memoryview
+"""Octets; a memoryview is one of octets too, of one dimension, so that its length is what it takes on the wire."""
+
 Name = tuple[bytes, int, str, int, str, str, int]
 """Exporter (16 octets), observation domain, naming (one of NAMINGS), id, name, description, time received (ms)."""
 
@@ -22,6 +25,12 @@ Name = tuple[bytes, int, str, int, str, str, int]
 # flags whose low byte says how wide the indexes are.
 _DICTIONARY_VERSION = 1
 _ADDITIONAL_KEYS, _UPDATE_DICTIONARY = 1 << 9, 1 << 10
+_FEW = 256
+"""Names that are all told, rather than find out which have rows; ClickHouse keeps only those that do."""
+
+_SHORT = 2**16
+"""Octets below which a buffer costs less to copy than to send by itself."""
+
 _INDEX_TYPES = ((2**8, 0, "<u1"), (2**16, 1, "<u2"), (2**32, 2, "<u4"))
 
 
@@ -30,8 +39,11 @@ def present(flows: Flows) -> list[str]:
     return [column.name for column in FLOW_COLUMNS if column.name in flows.arrays or column.name in flows.symbols]
 
 
-def encode(flows: Flows, columns: Sequence[str]) -> bytes:
-    """Return the block of the named columns, which must all be in the batch (KeyError)."""
+def encode(flows: Flows, columns: Sequence[str]) -> list[Buffer]:
+    """Return the block of the named columns, which must all be in the batch (KeyError).
+
+    Its buffers share the memory of the batch.
+    """
     values = []
     for name in columns:
         column = BY_NAME[name]
@@ -40,7 +52,7 @@ def encode(flows: Flows, columns: Sequence[str]) -> bytes:
     return _block(flows.rows, values)
 
 
-def encode_rows(table: StoredTable, rows: Rows) -> tuple[list[str], bytes]:
+def encode_rows(table: StoredTable, rows: Rows) -> tuple[list[str], list[Buffer]]:
     """Return the names, in table order, of the columns that rows of `table` have, and the block of these columns.
 
     What the table does not know is passed over. ValueError for a Nullable where the table has no NULL.
@@ -50,28 +62,35 @@ def encode_rows(table: StoredTable, rows: Rows) -> tuple[list[str], bytes]:
     return [column.name for column in columns], _block(rows.rows, values)
 
 
-def encode_names(names: Sequence[Name]) -> bytes:
+def encode_names(names: Sequence[Name]) -> list[Buffer]:
     """Return the block of the names table's columns, in their order; ValueError for a naming that is not known."""
     exporters, domains, namings, ids, texts, descriptions, seen = zip(*names, strict=True)
     values: Sequence[Sequence[Buffer]] = (
         exporters,
-        [np.array(domains, "<u4").data],
+        [_octets(np.array(domains, "<u4"))],
         [bytes(map(NAMINGS.index, namings))],
-        [np.array(ids, "<u8").data],
+        [_octets(np.array(ids, "<u8"))],
         [_string(text) for text in texts],
         [_string(text) for text in descriptions],
-        [np.array(seen, "<i8").data],
+        [_octets(np.array(seen, "<i8"))],
     )
     fields = NAMES.fields
     return _block(len(names), [(field.name, field.type, data) for field, data in zip(fields, values, strict=True)])
 
 
-def _block(rows: int, columns: Sequence[tuple[str, str, Sequence[Buffer]]]) -> bytes:
-    """Return a block of columns given as (name, type, the values' octets)."""
-    buffers: list[Buffer] = [_varint(len(columns)) + _varint(rows)]
+def _block(rows: int, columns: Sequence[tuple[str, str, Sequence[Buffer]]]) -> list[Buffer]:
+    """Return a block of columns given as (name, type, the values' octets); what is short is joined."""
+    block: list[Buffer] = []
+    short: list[Buffer] = [_varint(len(columns)) + _varint(rows)]
     for name, kind, values in columns:
-        buffers += [_string(name) + _string(kind), *values]
-    return b"".join(buffers)
+        short.append(_string(name) + _string(kind))
+        for octets in values:
+            if len(octets) < _SHORT:
+                short.append(octets)
+                continue
+            block += [b"".join(short), octets]
+            short = []
+    return [*block, b"".join(short)]
 
 
 def _values(column: Column, given: Array | Symbols | Nullable) -> list[Buffer]:
@@ -79,7 +98,7 @@ def _values(column: Column, given: Array | Symbols | Nullable) -> list[Buffer]:
         case Symbols():
             return _symbols(given)
         case Nullable() if column.nullable:
-            return [np.ascontiguousarray(given.absent, np.bool_).data, *_array(column, given.values)]
+            return [_octets(given.absent.astype(np.bool_, copy=False)), *_array(column, given.values)]
         case Nullable():
             raise ValueError(f"the column {column.name} has no NULL")
     known = [bytes(len(given))] if column.nullable else []
@@ -91,25 +110,39 @@ def _array(column: Column, values: Array) -> list[Buffer]:
         given = values != 0
         ends = np.cumsum(given.sum(axis=1), dtype="<u8")
         # an entry is label << 4 | traffic class | bottom (RFC 3032)
-        return [ends.data, (values[given] >> 4).astype("<u4").data]
+        return [_octets(ends), _octets((values[given] >> 4).astype("<u4"))]
     if column.kind is Kind.SEGMENTS:
         segments = values.reshape(len(values), -1, 16)
         given = segments.any(axis=2)
-        return [np.cumsum(given.sum(axis=1), dtype="<u8").data, np.ascontiguousarray(segments[given]).data]
-    return [np.ascontiguousarray(values, dtype=np.dtype(column.dtype).newbyteorder("<")).data]
+        return [_octets(np.cumsum(given.sum(axis=1), dtype="<u8")), _octets(segments[given])]
+    return [_octets(values.astype(np.dtype(column.dtype).newbyteorder("<"), copy=False))]
 
 
 def _symbols(column: Symbols) -> list[Buffer]:
-    used = np.flatnonzero(np.bincount(column.codes, minlength=len(column.names)))
-    index_type, dtype = next((number, dtype) for limit, number, dtype in _INDEX_TYPES if len(used) <= limit)
-    positions = np.zeros(len(column.names), dtype)
-    positions[used] = np.arange(len(used))
-    keys = b"".join(_string(column.names[code]) for code in used.tolist())
+    names, codes = (column.names, column.codes) if len(column.names) <= _FEW else _used(column)
+    index_type, dtype = next((number, dtype) for limit, number, dtype in _INDEX_TYPES if len(names) <= limit)
+    keys = b"".join(map(_string, names))
     flags = _ADDITIONAL_KEYS | _UPDATE_DICTIONARY | index_type
     return [
-        _word(_DICTIONARY_VERSION) + _word(flags) + _word(len(used)) + keys + _word(len(column.codes)),
-        positions[column.codes].data,
+        _word(_DICTIONARY_VERSION) + _word(flags) + _word(len(names)) + keys + _word(len(codes)),
+        _octets(codes.astype(dtype)),
     ]
+
+
+def _used(column: Symbols) -> tuple[list[str], npt.NDArray[np.int32]]:
+    """Return the names that some row has, and the rows' codes among these."""
+    rows = column.codes.astype(np.intp)  # each use as an index would convert them again
+    has = np.zeros(len(column.names), np.bool_)
+    has[rows] = True
+    used = np.flatnonzero(has)
+    positions = np.zeros(len(column.names), np.int32)
+    positions[used] = np.arange(len(used))
+    return [column.names[code] for code in used.tolist()], positions[rows]
+
+
+def _octets(values: Array) -> memoryview:
+    """Return the octets of an array in its order, shared where it is contiguous."""
+    return np.ascontiguousarray(values).reshape(-1).view(np.uint8).data
 
 
 def _word(value: int) -> bytes:

@@ -46,9 +46,9 @@ class Writer:
         """
         if not rows.rows:
             return
-        columns, octets = encode_rows(_TABLES[table], rows)
+        columns, block = encode_rows(_TABLES[table], rows)
         _check(columns)
-        self._client.insert(table, columns, octets, f"{table} {token}")
+        self._client.insert(table, columns, block, f"{table} {token}")
 
     def parts_written(self) -> int:
         """Return how many parts the table of flows has been given so far; an insert gives it one for each partition."""

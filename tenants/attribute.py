@@ -12,7 +12,7 @@ from schema.batch import Flows, Symbols
 from schema.columns import DIRECTIONS
 from tenants.allocations import Allocation, Allocations
 from tenants.cells import UNASSIGNED
-from tenants.ranges import Owners, Ranges
+from tenants.ranges import Ranges
 
 _BY_ENDS = np.array([DIRECTIONS.index(name) for name in ("transit", "ingress", "egress", "internal")], np.uint8)
 
@@ -57,19 +57,24 @@ class Attributor:
 
         A flow's time is its `flow_start`, or `time_received` where that is absent. Other columns are shared.
         """
-        source, target = self._ranges.owners(_times(flows), flows.column("src_addr"), flows.column("dst_addr"))
-        src_tenant, dst_tenant = self._tenant_of.take(source), self._tenant_of.take(target)
-        direction = _BY_ENDS.take((src_tenant != 0).view(np.uint8) << 1 | (dst_tenant != 0).view(np.uint8))
+        times, sources, targets = _times(flows), flows.column("src_addr"), flows.column("dst_addr")
+        find = self._ranges.finder(times)
+        src_tenant, dst_tenant, classes = (np.empty(flows.rows, np.int32) for _ in range(3))
+        direction = np.empty(flows.rows, np.uint8)
+        for first in range(0, flows.rows, self._ranges.step):  # in steps that leave the processor's cache seldom
+            rows = slice(first, first + self._ranges.step)
+            source, target = find(sources[rows], rows), find(targets[rows], rows)
+            src_tenant[rows], dst_tenant[rows] = self._tenant_of[source], self._tenant_of[target]
+            held = (src_tenant[rows] != 0) * np.intp(2) + (dst_tenant[rows] != 0)
+            direction[rows] = _BY_ENDS[held]
+            pair = self._class_of[source] * (len(self._classes) + 1) + self._class_of[target]
+            classes[rows] = self._between[pair]
         symbols = {
             "src_tenant": Symbols(src_tenant, self._tenants),
             "dst_tenant": Symbols(dst_tenant, self._tenants),
-            "retention_class": Symbols(self._class_codes(source, target), self._classes),
+            "retention_class": Symbols(classes, self._classes),
         }
         return Flows(flows.rows, flows.arrays | {"direction": direction}, flows.symbols | symbols)
-
-    def _class_codes(self, source: Owners, target: Owners) -> npt.NDArray[np.int32]:
-        pair = self._class_of.take(source) * np.int32(len(self._classes) + 1) + self._class_of.take(target)
-        return self._between.take(pair)
 
     def lookup(self, address: bytes, time: int) -> Allocation | None:
         """Return who held `address`, 16 octets with IPv4 mapped, at `time`, ms; None if nobody did."""
@@ -85,10 +90,10 @@ def _times(flows: Flows) -> npt.NDArray[np.int64]:
 
 def _class_tables(
     allocations: Allocations, classes: Classes
-) -> tuple[npt.NDArray[np.int32], tuple[str, ...], npt.NDArray[np.int32]]:
+) -> tuple[npt.NDArray[np.intp], tuple[str, ...], npt.NDArray[np.int32]]:
     """Return the class of each allocation, the names of the classes, and the class of flows by those of both ends.
 
-    The class of an allocation, int32 (n + 1,), counts from 1; 0, also the last entry, stands for no tenant. With k
+    The class of an allocation, intp (n + 1,), counts from 1; 0, also the last entry, stands for no tenant. With k
     names the third, int32 ((k + 1)^2,), holds the index of a name at source class * (k + 1) + target class.
     """
     tenants, named = allocations.tenants, allocations.classes
@@ -97,8 +102,8 @@ def _class_tables(
     names = tuple(sorted({*of_pair, classes.unassigned_class}))
     ends = (None, *names)
     between = [names.index(_of_ends(one, other, classes)) for one in ends for other in ends]
-    codes = np.array([names.index(name) + 1 for name in of_pair], np.int32)
-    return np.append(codes[places.ravel()], np.int32(0)), names, np.array(between, np.int32)
+    codes = np.array([names.index(name) + 1 for name in of_pair], np.intp)
+    return np.append(codes[places.ravel()], np.intp(0)), names, np.array(between, np.int32)
 
 
 def _of_ends(one: str | None, other: str | None, classes: Classes) -> str:

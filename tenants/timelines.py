@@ -64,7 +64,9 @@ class Timelines:
         """Return the epochs of the instants `times`, ms."""
         return np.searchsorted(self.changes, times, "right")
 
-    def holders(self, numbers: npt.NDArray[np.int32], epochs: npt.NDArray[np.intp]) -> npt.NDArray[np.int32]:
+    def holders(
+        self, numbers: npt.NDArray[np.signedinteger[Any]], epochs: npt.NDArray[np.intp]
+    ) -> npt.NDArray[np.int32]:
         """Return for each timeline the allocation (its index, or `NOBODY`) that holds at the epoch beside it."""
         return self._owner_array()[self._segments(numbers, epochs)]
 

@@ -11,6 +11,7 @@ import pytest
 from decoders.block import Name, Naming
 from schema.batch import Array, Flows, Nullable, Symbols
 from schema.columns import FLOW_COLUMNS, Column, Kind
+from settings.errors import UnreachableError
 from storage.client import DatabaseRefusalError, is_retryable
 from storage.embedded import Node
 from storage.native import encode, present
@@ -125,6 +126,27 @@ def test_tokens_are_remembered_past_a_restart(database: Node) -> None:
     assert count(database) == 1
 
 
+def test_a_writer_outlives_a_restart_of_the_node(database: Node) -> None:
+    flows = at([NOW_MS] * 300_000)  # buffers of their own, beside those that are joined
+    with database.connect("ingest") as client:
+        writer = Writer(client)
+        writer.write(flows, "before")
+        database.stop()
+        with pytest.raises(UnreachableError):
+            writer.write(flows, "while it is away")
+        database.start()
+        writer.write(flows, "while it is away")
+    assert count(database) == 600_000
+
+
+def test_a_large_block_that_is_refused_is_refused_by_its_code(database: Node) -> None:
+    flows = at([NOW_MS] * 2_000_000)
+    block = encode(flows, present(flows))
+    with database.connect("ingest") as client, pytest.raises(DatabaseRefusalError) as refusal:
+        client.insert("flows", [*present(flows), "nonsense"], block, "t")
+    assert refusal.value.code == 16  # NO_SUCH_COLUMN_IN_TABLE
+
+
 def test_an_empty_batch_inserts_nothing(database: Node) -> None:
     write(database, at([]), "t")
     assert count(database) == 0
@@ -141,7 +163,7 @@ def test_a_block_cut_short_is_refused_for_good(database: Node) -> None:
     flows = every_column(100)
     columns = present(flows)
     with database.connect("ingest") as client, pytest.raises(DatabaseRefusalError) as refusal:
-        client.insert("flows", columns, encode(flows, columns)[:-5], "t")
+        client.insert("flows", columns, [b"".join(encode(flows, columns))[:-5]], "t")
     assert not is_retryable(refusal.value)
     assert count(database) == 0
 

@@ -47,7 +47,7 @@ def search(held: list[Held], address: IPv6Address, time: int) -> int:
 
 # Few distinct bits, at the ends of the address, make prefixes nest and addresses hit their edges.
 V6_BITS = (0, 1, 62, 63, 64, 65, 126, 127)
-V4_BITS = (0, 1, 15, 16, 30, 31)
+V4_BITS = (0, 1, 15, 16, 23, 24, 30, 31)
 
 
 def numbers(bits: tuple[int, ...], width: int) -> st.SearchStrategy[int]:
@@ -55,7 +55,7 @@ def numbers(bits: tuple[int, ...], width: int) -> st.SearchStrategy[int]:
 
 
 def prefixes() -> st.SearchStrategy[IPv4Network | IPv6Network]:
-    v4 = st.tuples(numbers(V4_BITS, 32), st.sampled_from((0, 1, 2, 16, 17, 31, 32)))
+    v4 = st.tuples(numbers(V4_BITS, 32), st.sampled_from((0, 1, 2, 15, 16, 17, 23, 24, 25, 31, 32)))
     v6 = st.tuples(numbers(V6_BITS, 128), st.sampled_from((0, 1, 2, 63, 64, 65, 66, 127, 128)))
     return st.one_of(
         v4.map(lambda pair: IPv4Network(pair, strict=False)), v6.map(lambda pair: IPv6Network(pair, strict=False))
@@ -91,6 +91,17 @@ def test_every_lookup_agrees_with_a_linear_search(held: list[Held], asked: list[
     for rows in (slice(None), slice(0, 1)):  # over many epochs at once, and within one
         (found,) = compiled.owners(times[rows], octets[rows])
         assert found.tolist() == [search(held, IPv6Address(value), time) for value, time in asked[rows]]
+
+
+def test_prefixes_too_many_for_tables_are_searched() -> None:
+    held: list[Held] = [(IPv4Network((index << 16 | 1 << 15, 17)), ALWAYS, FOREVER) for index in range(20_000)]
+    compiled = Ranges(table(held))
+    rng = np.random.default_rng(5)
+    asked = rng.integers(0, 2**32, 50_000)
+    octets = (asked.astype(np.uint64) | np.uint64(MAPPED)).astype(">u8").view(np.uint8).reshape(-1, 8)
+    (found,) = compiled.owners(np.zeros(len(asked), np.int64), np.hstack((np.zeros_like(octets), octets)))
+    holders = np.where((asked >> 15 & 1 == 1) & (asked >> 16 < len(held)), asked >> 16, NOBODY)
+    assert found.tolist() == holders.tolist()
 
 
 def test_strays_in_time_are_looked_up_at_their_own_time() -> None:
