@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import logging
-import socket
 
 from collector.clock import Clock
 from collector.journal import Journal
-from collector.listeners import drops
+from collector.listeners import Drops, Listeners
 from collector.metrics import Metrics
 from collector.seldom import Seldom
 from collector.tally import Count, Tally
@@ -33,11 +32,11 @@ class Accounts:
         config: Config,
         journal: Journal,
         tally: Tally,
-        listeners: list[socket.socket],
+        listeners: Listeners,
         metrics: Metrics,
         clock: Clock,
     ) -> None:
-        self._config, self._journal, self._tally, self._listeners = config, journal, tally, listeners
+        self._config, self._journal, self._tally, self._drops = config, journal, tally, Drops(listeners)
         self._metrics, self._clock = metrics, clock
         self._counted: dict[Count, int] = {}
         self._dropped: dict[str, int] = {}
@@ -60,8 +59,8 @@ class Accounts:
         metrics.journal_backlog.set(journal.backlog())
         metrics.journal_octets.set(journal.size())
         metrics.set_lag(max(self._clock.now_ms() - oldest, 0) / 1000 if oldest is not None else 0.0)
-        for name, lost in zip(self._config.listen, drops(self._listeners), strict=True):
-            metrics.socket_drops.labels(name).inc(max(lost - self._dropped.get(name, 0), 0))
+        for name, lost in zip(self._config.listen, self._drops.take(), strict=True):
+            metrics.socket_drops.labels(name).inc(lost - self._dropped.get(name, 0))
             self._dropped[name] = lost
 
     def _take_tcp(self) -> None:

@@ -126,7 +126,7 @@ class Daemon:
         except OSError as error:
             raise RefusalError(f"{directory}: cannot be used: {error.strerror}; the journal needs it") from None
         tally = self._receiver.tally
-        self._accounts = Accounts(self._config, self._journal, tally, listeners.udp, self.metrics, self._clock)
+        self._accounts = Accounts(self._config, self._journal, tally, listeners, self.metrics, self._clock)
         self._receiver.start()
         try:
             if not self._start_storage():

@@ -34,6 +34,7 @@ class ReceiverProcess:
             "directory": str(directory),
             "tally": str(directory / "receiver.tally"),
             "sockets": udp,
+            "endpoints": listeners.endpoints,
             "tcp_sockets": tcp,
             "segment_size": config.journal.segment_size,
             "max_size": config.journal.max_size,
@@ -60,6 +61,7 @@ class ReceiverProcess:
             stdout=subprocess.PIPE,
             pass_fds=self._kept,
             start_new_session=True,  # Ctrl-C at the terminal is for us
+            env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},  # or NumPy keeps threads that nobody needs
         )
         orders = json.dumps(self._orders | {"after_segment": self._journal.segment - 1})
         answer = b""
