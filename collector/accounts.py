@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-import socket
 
 from collector.books import SumOfBooks
 from collector.clock import Clock
 from collector.keeper import Bounds, Keeper
-from collector.listeners import drops
+from collector.listeners import Drops, Listeners
 from collector.metrics import Metrics
 from collector.seldom import Seldom
 from collector.tally import Count, Tally
@@ -34,13 +33,13 @@ class Accounts:
         config: Config,
         keeper: Keeper,
         tally: Tally,
-        listeners: list[socket.socket],
+        listeners: Listeners,
         metrics: Metrics,
         clock: Clock,
         run: str,
     ) -> None:
         """`run` names the books of this run of the daemon."""
-        self._config, self._keeper, self._tally, self._listeners = config, keeper, tally, listeners
+        self._config, self._keeper, self._tally, self._drops = config, keeper, tally, Drops(listeners)
         self._metrics, self._clock = metrics, clock
         self._books = SumOfBooks(run, metrics)
         self._counted: dict[Count, int] = {}
@@ -67,8 +66,8 @@ class Accounts:
         metrics.journal_backlog.set(keeper.backlog())
         metrics.journal_octets.set(keeper.size())
         metrics.set_lag(max(self._clock.now_ms() - oldest, 0) / 1000 if oldest is not None else 0.0)
-        for name, lost in zip(self._config.listen, drops(self._listeners), strict=True):
-            metrics.socket_drops.labels(name).inc(max(lost - self._dropped.get(name, 0), 0))
+        for name, lost in zip(self._config.listen, self._drops.take(), strict=True):
+            metrics.socket_drops.labels(name).inc(lost - self._dropped.get(name, 0))
             self._dropped[name] = lost
 
     def _take_tcp(self) -> None:

@@ -47,6 +47,7 @@ class Child:
             stdout=subprocess.PIPE,
             pass_fds=self._kept,
             start_new_session=True,  # Ctrl-C at the terminal is for us
+            env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},  # or NumPy keeps threads that nobody needs
         )
         if self._process.stdin and self._process.stdout:
             with suppress(BrokenPipeError):

@@ -132,9 +132,7 @@ class Daemon:
             raise RefusalError(f"{directory}: cannot be used: {error.strerror}; the journal needs it") from None
         self._forget()
         tally = self._receiver.tally
-        self._accounts = Accounts(
-            self._config, self._keeper, tally, listeners.udp, self.metrics, self._clock, self._run
-        )
+        self._accounts = Accounts(self._config, self._keeper, tally, listeners, self.metrics, self._clock, self._run)
         try:
             self._workers.start(self._used)  # they take a moment; the receiver's is shorter
             self._receiver.start()

@@ -32,6 +32,7 @@ class ReceiverProcess:
             "directory": str(directory),
             "tally": str(directory / "receiver.tally"),
             "sockets": udp,
+            "endpoints": listeners.endpoints,
             "tcp_sockets": tcp,
             "segment_size": config.journal.segment_size,
             "max_size": config.journal.max_size,

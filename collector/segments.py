@@ -1,8 +1,8 @@
-"""Journal segments on disk: files of raw datagrams, mapped into memory, written by the receiver alone.
+"""Journal segments on disk: files of raw datagrams, which readers map into memory, written by the receiver alone.
 
 A segment is a page of header, an index with a fixed row for each datagram, and the datagrams' octets; IPFIX messages
 from TCP are datagrams here. A datagram is in the journal once the header's count includes it; the page cache keeps it
-whatever happens to any process. Standard library only, because the receiver is a process that does nothing else.
+whatever happens to any process.
 """
 
 from __future__ import annotations
@@ -67,20 +67,10 @@ class Segment:
     @classmethod
     def create(cls, directory: Path, number: int, size: int) -> Segment:
         """Make a segment for `size` octets with all its room on disk; OSError (ENOSPC) where there is none."""
-        rows = _rows(size)
         path = path_of(directory, number)
         unborn = path.with_suffix(".new")
-        descriptor = os.open(unborn, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
-        try:
-            # A hole in a mapped file that cannot be filled kills the process (SIGBUS): take the room now.
-            os.posix_fallocate(descriptor, 0, file_size(size))
-            os.pwrite(descriptor, struct.pack("=6Q", MAGIC, FORMAT, rows, size, 0, 0), 0)
-            unborn.rename(path)
-        except OSError:
-            unborn.unlink()
-            raise
-        finally:
-            os.close(descriptor)
+        allocate(unborn, size)
+        unborn.rename(path)
         return cls(path, writable=True)
 
     @property
@@ -100,6 +90,20 @@ class Segment:
     def seal(self) -> None:
         """Say that nothing more will be written."""
         self._header[_SEALED] = 1
+
+
+def allocate(path: Path, size: int) -> None:
+    """Write the file of an empty segment with all its room on disk; OSError where there is none, and then no file."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        # Room that is missing only when datagrams come would cost those: take it now.
+        os.posix_fallocate(descriptor, 0, file_size(size))
+        os.pwrite(descriptor, struct.pack("=6Q", MAGIC, FORMAT, _rows(size), size, 0, 0), 0)
+    except OSError:
+        path.unlink()
+        raise
+    finally:
+        os.close(descriptor)
 
 
 def file_size(size: int) -> int:

@@ -6,8 +6,11 @@ import mmap
 import os
 from enum import IntEnum
 from pathlib import Path
+from typing import NamedTuple
 
 _SIZE = 4096
+IDENTITY = _SIZE // 8 - 1
+"""The word that tells one run's tally from another's."""
 
 
 class Count(IntEnum):
@@ -27,8 +30,17 @@ class Count(IntEnum):
     TCP_RULES = 11
 
 
+class Counted(NamedTuple):
+    """By how much the first four counts grow."""
+
+    received: int = 0
+    octets: int = 0
+    refused: int = 0
+    journal_full: int = 0
+
+
 class Tally:
-    """The shared counters; one process adds, others read."""
+    """The shared counters; one process adds, others read. A fresh one begins at zero and is another run's."""
 
     def __init__(self, path: Path, fresh: bool = False) -> None:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
@@ -37,6 +49,8 @@ class Tally:
                 os.ftruncate(descriptor, 0)
             os.posix_fallocate(descriptor, 0, _SIZE)
             self.words = memoryview(mmap.mmap(descriptor, _SIZE)).cast("Q")
+            if fresh:
+                self.words[IDENTITY] = int.from_bytes(os.urandom(8), "little")
         finally:
             os.close(descriptor)
 

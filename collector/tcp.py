@@ -1,7 +1,7 @@
 """IPFIX over TCP (RFC 7011 section 10.4): connections are accepted, their messages framed and journaled one by one.
 
-Standard library only: it is part of the receiver. What peers do costs UDP little: a `turn` serves one socket, and reads
-8 KiB of it at most. While the journal has no room none is read, and TCP makes them wait.
+What peers do costs UDP little: a `turn` serves one socket, and reads 8 KiB of it at most. While the journal has no room
+none is read, and TCP makes them wait.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ import time
 from collections.abc import Callable
 from ipaddress import IPv6Address
 
+import numpy as np
+
 from collector.allow_list import AllowList
-from collector.segment_writer import SegmentWriter
+from collector.segment_writer import ROWS, SegmentWriter
 from collector.segments import LARGEST_DATAGRAM
 from collector.seldom import Seldom
 from collector.sessions import Session, Sessions
-from collector.tally import Count
+from collector.tally import Count, Counted
 from schema.addresses import shown
 
 _HEAD = struct.Struct(">HH")
@@ -142,24 +144,35 @@ class Connections:
 
     def _frame(self, connection: Connection) -> bool:
         """Journal the messages that are whole; False where what follows them is the beginning of no IPFIX message."""
-        pending, writer, tally = connection.pending, self._writer, self._tally
-        number, sender, port, entry, listener = connection.session
+        pending = connection.pending
         at, end = 0, len(pending)
         sound = True
+        lengths = []
         while end - at >= _HEAD.size:
             version, length = _HEAD.unpack_from(pending, at)
             sound = version == _VERSION and length >= _SHORTEST
             if not sound or end - at < length:
                 break
-            tally[Count.RECEIVED] += 1
-            tally[Count.OCTETS] += length
-            writer.free[:length] = pending[at : at + length]
-            writer.append(length, sender, port, entry, listener, number)
+            lengths.append(length)
             at += length
         if at:
+            counted = Counted(len(lengths), at)
+            if not self._append(connection.session, lengths, bytes(pending[:at]), counted):
+                self._writer.count(self._tally, counted._replace(journal_full=len(lengths)))
             connection.began = connection.heard
             del pending[:at]
         return sound
+
+    def _append(self, session: Session, lengths: list[int], octets: bytes, counted: Counted) -> bool:
+        """Journal messages of one session; False where the disk does not take them."""
+        number, sender, port, entry, listener = session
+        data = np.frombuffer(octets, np.uint8)
+        rows = np.zeros(len(lengths), ROWS)
+        rows["time"], rows["exporter"], rows["length"] = self._writer.now_ms(), np.void(sender), lengths
+        rows["port"], rows["entry"], rows["listener"] = port, entry, listener
+        rows["session_low"], rows["session_high"] = number & 0xFFFF, number >> 16
+        vectors = np.array([[data.ctypes.data, len(data)]], np.uint64)
+        return self._writer.append(rows, vectors, self._tally, counted)
 
     def _end(self, connection: Connection, why: Count | None = None) -> None:
         """Close a connection; `why` counts it where it is our decision."""
@@ -177,7 +190,8 @@ class Connections:
         """Append the row that says that a session has ended, for each of which it is not said yet."""
         while self._ended and self._writer.room_within_bound(1):
             session = self._ended[-1]
-            self._writer.append(0, session.sender, session.port, session.entry, session.listener, session.number)
+            if not self._append(session, [0], b"", Counted()):
+                return  # `tick` tries again
             self._sessions.forget(session)
             self._ended.pop()
 
