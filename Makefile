@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PACKAGES := cli collector decoders demo query retention rollups schema settings storage tenants
 DEBIAN := softflowd pmacct nfdump nfdump-sflow tshark prometheus docker-compose systemd
 
-.PHONY: setup demo test check bench fuzz lock docs programs clean
+.PHONY: setup demo test check bench fuzz test-faults soak lock docs programs clean
 
 setup: $(VENV)/.ready
 
@@ -35,8 +35,14 @@ check: setup
 	$(BIN)/python -m checks.sizes
 	$(BIN)/python -m checks.documents
 
+# Some minutes; `make bench RATES=600k,1M SECONDS=60 WORKERS=2 BENCH=end_to_end` for one of them at length.
+RATES ?= 200k,300k,600k,1M
+SECONDS ?= 20
+WORKERS ?= 1
+BENCH ?=
+
 bench: setup programs
-	@$(BIN)/python -m benchmarks
+	@$(BIN)/python -m benchmarks $(BENCH) --rate $(RATES) --seconds $(SECONDS) --workers $(WORKERS)
 
 # Millions of broken datagrams: `make fuzz INPUTS=10000000 SEED=1`; what is found lies in build/fuzzing.
 # sFlow alone: `make fuzz AMONG=sflow REPORT=docs/fuzzing_sflow.md`.
@@ -48,6 +54,20 @@ REPORT ?= docs/fuzzing.md
 fuzz: setup
 	@$(BIN)/python -m fuzzing --inputs $(INPUTS) --seed $(SEED) --among '$(AMONG)' --report $(REPORT) \
 	  --commit "$$(git describe --always --dirty)"
+
+# Kills at random moments under load, ClickHouse away, a full journal, a moved clock; a directory is kept for a finding.
+ROUNDS ?= 50
+RATE ?= 200k
+
+test-faults: setup
+	@$(BIN)/python -m faults --rounds $(ROUNDS) --rate $(RATE) --seed $(SEED) --workers $(WORKERS) \
+	  --report docs/fault_suite.md --commit "$$(git describe --always --dirty)"
+
+MINUTES ?= 30
+
+soak: setup
+	@$(BIN)/python -m faults.soak --minutes $(MINUTES) --rate $(RATE) --workers $(WORKERS) \
+	  --report docs/soak.md --commit "$$(git describe --always --dirty)"
 
 # Pins every dependency with its hashes; run after a change of pyproject.toml.
 lock: setup

@@ -2,122 +2,138 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
+import contextlib
 import shutil
-import socket
-import struct
 import tempfile
+import threading
 import time
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from benchmarks import processes, site
+from benchmarks.sender import Sender, Sent
 from demo.collector_process import CollectorProcess
-from demo.encode import NetFlow9Exporter, Options
-from demo.encode_records import is_v4
-from demo.provider import Ports, traffic, write_demo
-from demo.story import free_ports
-from storage.client import connect
+from storage.client import Client
 
-_RECORDS = 24
-_TICK = os.sysconf("SC_CLK_TCK")
-
-
-def _load(port: int, rate: int, seconds: float, sent: Any) -> None:
-    """Send `rate` flows a second for `seconds` to loopback, evenly by the hundredth of a second."""
-    now = time.time_ns() // 1_000_000
-    flows = traffic(np.random.default_rng(3), 300_000, now - 60_000, now)
-    flows = flows.take(np.flatnonzero(is_v4(flows))[: 4000 * _RECORDS])
-    exporter = NetFlow9Exporter(1, now - 10**7, options=Options(sampler_rates=(1,)))
-    announced = exporter.announce(now)
-    payloads = [bytearray(payload) for payload in exporter.datagrams(flows, now)]
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
-        out.bind(("127.0.0.11", 0))
-        out.connect(("127.0.0.1", port))
-        for payload in announced:
-            out.send(payload)
-        sequence, done, begun = len(announced), 0, time.monotonic()
-        while (elapsed := time.monotonic() - begun) < seconds:
-            due = int(elapsed * rate / _RECORDS)
-            for number in range(done, due):
-                datagram = payloads[number % len(payloads)]
-                struct.pack_into(">I", datagram, 12, sequence + number)
-                out.send(datagram)
-            done = max(done, due)
-            time.sleep(0.005)
-    sent.put((done + len(announced), sum(_flows(payloads[number % len(payloads)]) for number in range(done))))
+EXPORTERS = 8
+_SAMPLED = 0.5
+_SETTLING = 10.0
+_LATEST = 30.0
+"""Seconds after the end for which the last flow is waited for."""
+_JOURNAL = "journal: {max_size: 4GiB, segment_size: 64MiB}"
 
 
-def _flows(payload: bytearray) -> int:
-    return int(struct.unpack_from(">H", payload, 2)[0])
+class Watch:
+    """Asks the collector for its books twice a second; holds the greatest lag, and the memory at its most."""
+
+    def __init__(self, collector: CollectorProcess) -> None:
+        self._collector = collector
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self.lag = 0.0
+        self.backlog = 0
+
+    def _run(self) -> None:
+        while not self._stop.wait(_SAMPLED):
+            with contextlib.suppress(OSError):  # it may be stopping, or too busy to answer
+                books = self._collector.books()
+                self.lag, self.backlog = max(self.lag, books["lag_seconds"]), max(self.backlog, books["waiting"])
+
+    def __enter__(self) -> Watch:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
 
 
-def _processes(pid: int) -> dict[str, int]:
-    """Return the collector's processes by what they are."""
-    children = [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    names = {child: Path(f"/proc/{child}/cmdline").read_text() for child in children}
-    kinds = {child: "receiver" if "collector.receiver" in name else "clickhouse" for child, name in names.items()}
-    return {"pipeline": pid} | {kind: child for child, kind in kinds.items()}
-
-
-def _cpu(pid: int) -> float:
-    words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(words[11]) + int(words[12])) / _TICK
-
-
-def _memory(pid: int) -> int:
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) // 1024
-
-
-def load(rate: int, seconds: float) -> dict[str, Any]:
-    """Run one load and return what came of it."""
+def load(rate: float, seconds: float, settings: Sequence[str] = ()) -> dict[str, Any]:
+    """Run one load and return what came of it; `settings` are further lines of the configuration."""
     directory = Path(tempfile.mkdtemp(prefix="flowkeep-bench-"))
-    ports: Ports = free_ports()
-    config = write_demo(directory, time.time_ns() // 1_000_000, ports)
-    text = config.read_text().replace("segment_size: 16MiB", "segment_size: 64MiB").replace("256MiB", "4GiB")
-    config.write_text(text)
+    config, port = site.write(directory, EXPORTERS, (_JOURNAL, *settings))
     try:
-        with CollectorProcess(config, directory / "log") as collector:
-            time.sleep(2)
-            processes = _processes(collector.pid)
-            idle = {name: _memory(pid) for name, pid in processes.items()}
-            before = {name: _cpu(pid) for name, pid in processes.items()}
-            context = multiprocessing.get_context("spawn")
-            sent = context.Queue()
-            sender = context.Process(target=_load, args=(ports.netflow, rate, seconds, sent))
-            sender.start()
-            datagrams, flows = sent.get(timeout=seconds + 60)
-            ended = time.monotonic()
-            sender.join()
-            while (books := collector.books())["stored"] < flows and time.monotonic() - ended < 30:
-                time.sleep(0.05)
-            late = time.monotonic() - ended
+        with Sender(port, EXPORTERS) as sender, CollectorProcess(config, directory / "log") as collector:
             time.sleep(1)
-            books = collector.books()
-            used = {name: _cpu(pid) - before[name] for name, pid in processes.items()}
-            with connect(collector.config.storage, collector.config.data_dir, "retention") as client:
-                ((rows, size),) = client.query(
-                    "SELECT sum(rows), sum(bytes_on_disk) FROM system.parts WHERE active AND table = 'flows'"
-                ).rows
-            return {
-                "bench": f"end_to_end_{rate // 1000}k", "value": round(flows / seconds), "unit": "flows/s",
-                "seconds": seconds, "sent_flows": flows, "stored_flows": books["stored"], "rows": rows,
-                "lost_flows": flows - books["stored"], "lost_datagrams": datagrams - books["received"],
-                "kernel_drops": books["kernel_drops"], "stored_after_seconds": round(late, 2),
-                "cpu_seconds_per_million_flows": {
-                    name: round(value / flows * 1e6, 3) for name, value in used.items()
-                },
-                "idle_mb": idle, "memory_mb": {name: _memory(pid) for name, pid in processes.items()},
-                "bytes_per_flow": round(size / max(rows, 1), 1),
-            }  # fmt: skip
+            with site.client(collector.config) as ours:
+                return _measured(collector, sender, ours, rate, seconds)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def run(seconds: float = 60.0) -> Iterator[dict[str, Any]]:
-    """Yield the load that the collector must bear."""
-    yield load(300_000, seconds)
+def _measured(collector: CollectorProcess, sender: Sender, ours: Client, rate: float, seconds: float) -> dict[str, Any]:
+    kinds = processes.of(collector.pid)
+    idle = _memory(kinds)
+    before = {pid: processes.cpu_seconds(pid) for pid in kinds}
+    spent, slept = processes.machine()
+    with Watch(collector) as watch:
+        sender.begin(rate, seconds)
+        sent = sender.end()
+        ended = time.monotonic()
+        spent_end, slept_end = processes.machine()
+        late, found = _await_last(collector, ours, sent.flows, ended)
+    settling, settled = site.settle_merges(ours, _SETTLING)
+    used: dict[str, float] = defaultdict(float)
+    for pid, kind in kinds.items():
+        used[kind] += processes.cpu_seconds(pid) - before[pid]
+    used["sender"] = sent.cpu_seconds
+    books, disk = collector.books(), site.stored(ours)
+    return {
+        "bench": f"end_to_end_{rate / 1000:g}k", "value": round(sent.flows / sent.seconds), "unit": "flows/s",
+        "seconds": round(sent.seconds, 2), **_losses(sent, books, found),
+        "lag_seconds_max": watch.lag, "backlog_max": watch.backlog, "queryable_after_seconds": round(late, 2),
+        "sender_behind_seconds": round(sent.behind, 3),
+        "idle_share": round((slept_end - slept) / (spent_end - spent), 3),
+        "cpu_seconds_per_million_flows": {kind: _per_million(value, sent) for kind, value in used.items()},
+        "cpu_counted_to": "the end of merges" if settled else f"{_SETTLING:.0f} s after the last flow, still merging",
+        "settling_seconds": round(settling, 1), "idle_mb": idle, "memory_mb": _memory(kinds), "peak_mb": _peak(kinds),
+        "bytes_per_flow": round(disk.octets / max(disk.rows, 1), 2),
+        "rollup_bytes_per_flow": round(disk.summed_octets / max(disk.rows, 1), 2),
+    }  # fmt: skip
+
+
+def _losses(sent: Sent, books: dict[str, Any], found: int) -> dict[str, Any]:
+    """Return where flows were lost, from the sender to the query."""
+    return {
+        "sent_flows": sent.flows, "received_datagrams": books["received"], "stored_flows": books["stored"],
+        "queried_flows": found, "lost_flows": sent.flows - found,
+        "lost_datagrams": sent.datagrams + sent.announced - books["received"], "kernel_drops": books["kernel_drops"],
+        "rejected_datagrams": books["datagrams_faulty"],
+    }  # fmt: skip
+
+
+def _await_last(collector: CollectorProcess, ours: Client, flows: int, ended: float) -> tuple[float, int]:
+    """Return how many seconds after `ended` a query found the last flow that it ever did, and how many it found."""
+    last, found = ended, -1
+    while found < flows and time.monotonic() - ended < _LATEST:
+        count = site.flows(ours)
+        if count > found:
+            last, found = time.monotonic(), count
+        elif time.monotonic() - last > 3 and site.caught_up(collector.books()):
+            break
+        time.sleep(0.05)
+    return last - ended, found
+
+
+def _per_million(seconds: float, sent: Sent) -> float:
+    return round(seconds / sent.flows * 1e6, 3)
+
+
+def _memory(kinds: dict[int, str]) -> dict[str, int]:
+    """Return each process's part of the memory, MB: resident pages that others share are shared out among them."""
+    sizes = {name: processes.memory(pid) for name, pid in processes.named(kinds).items()}
+    return {name: round(size.proportional) for name, size in sizes.items() if size}
+
+
+def _peak(kinds: dict[int, str]) -> dict[str, int]:
+    """Return what was resident of each process at most, MB, pages of the journal included."""
+    sizes = {name: processes.memory(pid) for name, pid in processes.named(kinds).items()}
+    return {name: round(size.peak) for name, size in sizes.items() if size}
+
+
+def run(rates: Sequence[float], seconds: float, settings: Sequence[str] = ()) -> Iterator[dict[str, Any]]:
+    """Yield the result of each rate, flows a second."""
+    for rate in rates:
+        yield load(rate, seconds, settings)

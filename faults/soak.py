@@ -1,0 +1,200 @@
+"""`make soak`: a steady load for half an hour, and whether memory stays flat and the lag short.
+
+Memory grows by a line through all its pairs of samples (Theil and Sen: the median of their slopes), so that neither a
+merge nor a segment that happens to be mapped decides; warming up is left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import shutil
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks import processes, site
+from benchmarks.__main__ import rate_of
+from benchmarks.sender import Sender, Sent
+from demo.collector_process import CollectorProcess
+from faults.report import machine
+from settings.errors import RefusalError
+
+_EXPORTERS = 8
+_MEMORY_EVERY, _LAG_EVERY = 5.0, 0.5
+_WARM_UP = 300.0
+_WARM_UP_SHARE = 1 / 6
+"""Of a soak too short for all of _WARM_UP."""
+_GROWTH, _LAG = 0.05, 3.0
+_SETTLE = 60.0
+_JOURNAL = "journal: {max_size: 4GiB, segment_size: 64MiB}"
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """Of one process's memory, MB: when warm, at the end by the fitted line, at most; `share` is what it grew by."""
+
+    name: str
+    warm: float
+    end: float
+    peak: float
+    anonymous_share: float
+
+    @property
+    def share(self) -> float:
+        """Growth after warming up, as a part of what it was then."""
+        return self.end / self.warm - 1
+
+
+@dataclass(slots=True)
+class Samples:
+    """What was measured: lags by second, and of each process (second, proportional, anonymous) memory in MB."""
+
+    lags: list[float] = field(default_factory=list)
+    memory: dict[str, list[tuple[float, float, float]]] = field(default_factory=lambda: defaultdict(list))
+
+    def take_memory(self, second: float, pid: int) -> None:
+        """Add the memory of every process of the collector `pid`."""
+        for name, each in processes.named(processes.of(pid)).items():
+            if size := processes.memory(each):
+                self.memory[name].append((second, size.proportional, size.anonymous))
+
+    def growths(self, warm_up: float) -> Iterator[Growth]:
+        """Yield the growth of each process behind the first `warm_up` seconds."""
+        for name, rows in self.memory.items():
+            second, proportional, anonymous = np.array([row for row in rows if row[0] >= warm_up]).reshape(-1, 3).T
+            if len(second) > 2:
+                warm, end = fitted(second, proportional)
+                first, last = fitted(second, anonymous)
+                yield Growth(name, warm, end, float(proportional.max()), last / first - 1)
+
+
+def fitted(times: np.ndarray, values: np.ndarray) -> tuple[float, float]:
+    """Return the values, at the first and the last of `times`, of the line of Theil and Sen through `values`."""
+    one, other = np.triu_indices(len(times), 1)
+    slope = float(np.median((values[other] - values[one]) / (times[other] - times[one])))
+    base = float(np.median(values - slope * times))
+    return base + slope * float(times[0]), base + slope * float(times[-1])
+
+
+@dataclass(frozen=True, slots=True)
+class Soak:
+    """What came of it."""
+
+    rate: float
+    sent: Sent
+    stored: int
+    lag: float
+    growths: Sequence[Growth]
+    findings: Sequence[str]
+
+
+def run(rate: float, minutes: float, settings: Sequence[str] = ()) -> Soak:
+    """Run a collector under a steady load of `rate` flows a second."""
+    directory = Path(tempfile.mkdtemp(prefix="flowkeep-soak-"))
+    config, port = site.write(directory, _EXPORTERS, (_JOURNAL, *settings))
+    try:
+        with Sender(port, _EXPORTERS) as sender, CollectorProcess(config, directory / "log") as collector:
+            seconds = minutes * 60
+            sender.begin(rate, seconds)
+            samples = _sample(collector, seconds)
+            sent = sender.end()
+            stored = _await_stored(collector, sent.flows)
+        growths = list(samples.growths(min(_WARM_UP, seconds * _WARM_UP_SHARE)))
+        lag = max(samples.lags, default=0.0)
+        return Soak(rate, sent, stored, lag, growths, list(_findings(sent, stored, lag, growths)))
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def _sample(collector: CollectorProcess, seconds: float) -> Samples:
+    samples, begun, memory_at = Samples(), time.monotonic(), 0.0
+    while (second := time.monotonic() - begun) < seconds:
+        with contextlib.suppress(OSError):
+            samples.lags.append(collector.books()["lag_seconds"])
+        if second >= memory_at:
+            memory_at += _MEMORY_EVERY
+            samples.take_memory(second, collector.pid)
+        time.sleep(max(_LAG_EVERY - (time.monotonic() - begun - second), 0))
+    return samples
+
+
+def _await_stored(collector: CollectorProcess, flows: int) -> int:
+    """Return how many flows a query finds in the end."""
+    deadline = time.monotonic() + _SETTLE
+    with site.client(collector.config) as client:
+        while (stored := site.flows(client)) < flows and time.monotonic() < deadline:
+            time.sleep(0.5)
+    return stored
+
+
+def _findings(sent: Sent, stored: int, lag: float, growths: Sequence[Growth]) -> Iterator[str]:
+    if stored != sent.flows:
+        yield f"{sent.flows:,} flows were sent and {stored:,} are stored"
+    if lag > _LAG:
+        yield f"the lag was {lag:.1f} s at most, more than {_LAG:.0f}"
+    for growth in growths:
+        if growth.share > _GROWTH:
+            yield f"the memory of {growth.name} grew by {growth.share:.1%} after warming up, more than {_GROWTH:.0%}"
+    if not growths:
+        yield "there were too few samples of memory"
+
+
+def page(soak: Soak, commit: str) -> str:
+    """Return the report in Markdown."""
+    lines = ["# Soak", "", "<!-- Written by `make soak`; do not edit. -->", "", "| what | figure |", "| --- | --- |"]
+    rows = [
+        ("commit", commit),
+        ("run", f"{datetime.now(UTC):%Y-%m-%d}, {soak.sent.seconds / 60:.0f} minutes"),
+        ("machine", machine()),
+        ("load", f"{soak.sent.flows / soak.sent.seconds:,.0f} flows/s"),
+        ("flows sent, stored", f"{soak.sent.flows:,}, {soak.stored:,}"),
+        ("longest lag (s)", f"{soak.lag:.2f}"),
+    ]
+    lines += [f"| {what} | {figure} |" for what, figure in rows]
+    lines += ["", "Memory is PSS: resident pages that others share are shared out. Growth is by a line through all", (
+        "samples behind the warm-up (Theil and Sen); anonymous memory is what no file, as the journal, is behind."
+    ), "", "| process | warm (MB) | end (MB) | most (MB) | growth | of anonymous memory |",
+        "| --- | ---: | ---: | ---: | ---: | ---: |"]  # fmt: skip
+    for one in soak.growths:
+        sizes = " | ".join(f"{size:.0f}" for size in (one.warm, one.end, one.peak))
+        lines.append(f"| {one.name} | {sizes} | {one.share:+.1%} | {one.anonymous_share:+.1%} |")
+    lines += ["", "## Findings", "", *([f"- {finding}" for finding in soak.findings] or ["None."])]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> int:
+    """Run what the command line asks for; 1 where something was found."""
+    parser = argparse.ArgumentParser(prog="python -m faults.soak", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=30.0, help="how long")
+    parser.add_argument("--rate", type=rate_of, default="200k", help="flows a second")
+    parser.add_argument("--workers", type=int, default=1, help="the configuration's `workers`")
+    parser.add_argument("--report", type=Path, help="file for the report; without it, it is printed")
+    parser.add_argument("--commit", default="unknown", help="what to name in the report")
+    chosen = parser.parse_args()
+    try:
+        soak = run(chosen.rate, chosen.minutes, [f"workers: {chosen.workers}"])
+    except RefusalError as error:
+        print(error, file=sys.stderr)
+        return 1
+    text = page(soak, chosen.commit)
+    if chosen.report:
+        chosen.report.write_text(text)
+    else:
+        print(text, end="")
+    growth = {one.name: round(one.share, 4) for one in soak.growths}
+    figures = {"flows": soak.sent.flows, "stored": soak.stored, "lag_seconds_max": soak.lag, "growth": growth}
+    print(json.dumps({"bench": "soak", **figures, "findings": soak.findings}), file=sys.stderr)
+    return int(bool(soak.findings))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
