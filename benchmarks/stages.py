@@ -17,12 +17,12 @@ from benchmarks.pool import Pool, pools, wire
 from benchmarks.sender import Sender, source_of
 from cli.sources import FileSources
 from collector.clock import Clock
-from collector.decoding import senders_of
 from collector.heap import KEPT_OCTETS, keep_freed
-from collector.journal import Journal
-from collector.listeners import bind, drops
+from collector.keeper import Bounds, Keeper
+from collector.listeners import Drops, bind
 from collector.lock import take
 from collector.receiver_process import ReceiverProcess
+from collector.shards import WHOLE
 from collector.tally import Count
 from decoders import Datagrams, Limits, State, decode
 from demo.traffic import mapped
@@ -130,8 +130,9 @@ def run_receive(seconds: float) -> Iterator[dict[str, Any]]:
     with _configured() as (config, port):
         config.data_dir.mkdir()
         listeners, lock = bind(config), take(config.data_dir)
-        journal = Journal(config.data_dir / "journal", senders_of(config))
-        receiver = ReceiverProcess(config, listeners, lock, journal, Clock())
+        keeper = Keeper(config.data_dir / "journal", [WHOLE])
+        receiver = ReceiverProcess(config, listeners, lock, keeper, Clock())
+        drops = Drops(listeners)
         receiver.start()
         try:
             with Sender(port, _EXPORTERS) as sender:
@@ -140,14 +141,14 @@ def run_receive(seconds: float) -> Iterator[dict[str, Any]]:
                 sender.begin(_RECEIVED_RATE, seconds)
                 until = time.monotonic() + seconds
                 while time.monotonic() < until:
-                    journal.evict(_KEPT, 0)
+                    keeper.evict(Bounds(_KEPT, 0, 0))
                     time.sleep(0.2)
                 sent = sender.end()
                 time.sleep(1)
                 used, received = processes.cpu_seconds(pid) - before, receiver.tally[Count.RECEIVED]
         finally:
             receiver.stop()
-            lost = sum(drops(listeners.udp))
+            lost = sum(drops.take())
             listeners.close()
             os.close(lock)
     yield {

@@ -16,7 +16,7 @@ from faults.ledger import Found
 from faults.rig import EXPORTERS, Rig
 from settings.errors import RefusalError, UserError
 
-IN_HAND = 1
+IN_HAND = 0
 """Datagrams that a receiver may have in hand each time it is killed: it takes them from the socket one by one."""
 
 

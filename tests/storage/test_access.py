@@ -27,6 +27,8 @@ SESSION_LIMIT, ACCESS_DENIED, READ_ONLY, CONSTRAINT, NO_FILE, NOT_ALLOWED, WRONG
     516,
 )
 
+SESSION_LOCKED = 373  # of a session of that name which has not quite ended
+
 
 def ports(node: Node) -> tuple[int, int]:
     state = node.files.state()
