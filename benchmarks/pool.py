@@ -75,11 +75,14 @@ def realistic(rng: np.random.Generator, count: int) -> Flows:
     systems = (1000 + _SYSTEMS * world.random(_NETWORKS) ** 2).astype(np.uint32)
     host = (_NETWORKS * _HOSTS * rng.random(count) ** 3).astype(np.int64)
     address = networks[host // _HOSTS] + (host % _HOSTS * 4).astype(np.uint32)
-    for end in ("src", "dst"):
+    for end, interface in (("src", "in_if"), ("dst", "out_if")):
         octets = flows.arrays[f"{end}_addr"]
+        rack = octets[:, 14].copy()
         outside = (octets[:, 12] == 198) & (octets[:, 13] & 0xFE == 18)
         octets[outside, 12:] = address[outside].astype(">u4").view(np.uint8).reshape(-1, 4)
         flows.arrays[f"{end}_as"] = np.where(outside, systems[host // _HOSTS], np.uint32(64500))
+        # a rack has its port, a network outside its uplink
+        flows.arrays[interface] = np.where(outside, 1 + host // _HOSTS % 2, 10 + rack % 24).astype(np.uint32)
         flows.arrays[f"{end}_mask"] = np.where(outside, 16 + host // _HOSTS % 9, 24).astype(np.uint8)
     hop = np.zeros((count, 16), np.uint8)
     hop[:, 10:12] = 0xFF
