@@ -176,6 +176,7 @@ _CHEAP: tuple[tuple[str, float | str], ...] = (
     ("min_level_for_wide_part", 1),  # a part of an insert is one file, not three for each column
     ("ratio_of_defaults_for_sparse_serialization", 1.0),
     ("auto_statistics_types", ""),
+    ("min_parts_to_merge_at_once", 24),  # a row is merged by the log of parts to this base
 )
 """Of what merges and inserts do beyond the rows themselves, what no query of ours needs (docs/performance.md)."""
 
