@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
@@ -44,8 +44,9 @@ def test_a_port_is_shared_by_its_sockets_and_each_sender_stays_with_one(config: 
         assert listeners.endpoints == [0, 0, 0, 1, 1, 1]
         ports = [one.getsockname()[1] for one in listeners.udp]
         assert len(set(ports[:3])) == len(set(ports[3:])) == 1
-        for _ in range(60):
-            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
+        with ExitStack() as stack:  # all open at a time: a port that is free again may serve two senders
+            for _ in range(60):
+                out = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
                 for number in range(5):
                     out.sendto(bytes((number,)), ("127.0.0.1", ports[0]))
         each = [heard(one) for one in listeners.udp]

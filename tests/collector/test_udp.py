@@ -201,10 +201,10 @@ def test_a_kill_while_a_batch_is_put_away_doubles_nothing(
         raise KeyboardInterrupt
 
     expected, counts = sequences(desk)
-    with monkeypatch.context() as patch:
-        patch.setattr(Batch, "clear", half)
-        with pytest.raises(KeyboardInterrupt):
-            desk.drain()
+    monkeypatch.setattr(Batch, "clear", half)
+    with pytest.raises(KeyboardInterrupt):
+        desk.drain()
+    monkeypatch.undo()
     assert settled(desk, expected, counts)
     assert capfd.readouterr().err == ""
 
