@@ -144,7 +144,7 @@ def test_a_replay_in_another_order_is_dropped_whether_or_not_rows_are_summed_on_
         for seed in (1, 2, 3):
             columns, octets = encode_rows(_TABLES[table.name], shuffled(rows, seed))
             settings = {"insert_deduplication_token": "t", "async_insert": 0, "optimize_on_insert": collapsing}
-            admin._http.raw_insert(table.name, columns, octets, settings=settings, fmt="Native")
+            admin._http.raw_insert(table.name, columns, b"".join(octets), settings=settings, fmt="Native")
             assert admin.query(f"SELECT count(), sum(flows) FROM {table.name}").rows == [
                 (rows.rows, 6000 if table.name.startswith("as_") else 3000)
             ]
