@@ -101,7 +101,7 @@ def _table(log: _Log, days: int) -> Table:
         partition_by="toDate(time)",
         order_by="time",
         ttl=f"toDateTime(time) + toIntervalDay({days})",
-        settings=(("ttl_only_drop_parts", 1), *RECALCULATE),
+        settings=(("ttl_only_drop_parts", "1"), *RECALCULATE),
         comment=f"What system.{log.source} said, kept past restarts",
     )
 

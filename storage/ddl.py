@@ -18,7 +18,7 @@ DEDUPLICATION_WINDOW = 100_000
 """Block ids remembered per table for insert tokens: one per partition that an insert touches."""
 
 
-RECALCULATE = (("materialize_ttl_recalculate_only", 1),)
+RECALCULATE = (("materialize_ttl_recalculate_only", "1"),)
 """Makes MODIFY TTL give existing parts their new expiry without rewriting them; deleting is left to TTL merges."""
 
 
@@ -55,7 +55,7 @@ class Table:
     engine: str = "MergeTree"
     ttl: str = ""
     indexes: tuple[str, ...] = ()
-    settings: tuple[tuple[str, float | str], ...] = ()
+    settings: tuple[tuple[str, str], ...] = ()
     comment: str = ""
     keeps_ttl: bool = field(default=False, compare=False)
     former_order: str = field(default="", compare=False)
@@ -103,7 +103,7 @@ def create_table(table: Table) -> str:
         "PRIMARY KEY": _tuple(table.primary_key),
         "ORDER BY": _tuple(table.order_by),
         "TTL": table.ttl,
-        "SETTINGS": ", ".join(f"{name} = {setting(value)}" for name, value in table.settings),
+        "SETTINGS": ", ".join(f"{name} = {value}" for name, value in table.settings),
         "COMMENT": table.comment and literal(table.comment),
     }
     body = ", ".join([*(field.sql for field in table.fields), *table.indexes])
@@ -114,11 +114,6 @@ def create_table(table: Table) -> str:
 def _tuple(key: str) -> str:
     """Return a key's expressions in the brackets that ClickHouse wants around several, and prints around one."""
     return f"({key})" if ", " in key else key
-
-
-def setting(value: float | str) -> str:
-    """Return a setting's value as SQL."""
-    return literal(value) if isinstance(value, str) else str(value)
 
 
 def create_view(view: View) -> str:
@@ -172,15 +167,13 @@ _SEARCHED = {
 """Addresses that people search a day of a table for, and that few of its granules hold."""
 
 
-_CHEAP: tuple[tuple[str, float | str], ...] = (
-    ("min_level_for_wide_part", 1),  # a part of an insert is one file, not three for each column
-    ("ratio_of_defaults_for_sparse_serialization", 1.0),
-    ("auto_statistics_types", ""),
-    ("min_parts_to_merge_at_once", 24),  # a row is merged by the log of parts to this base
+_CHEAP = (
+    ("min_level_for_wide_part", "1"),  # a part of an insert is one file, not three for each column
+    ("ratio_of_defaults_for_sparse_serialization", "1"),
+    ("auto_statistics_types", "''"),
+    ("merge_selector_base", "12"),  # a row is merged as often as the log of the parts to about this base
 )
-"""Of what merges and inserts do beyond the rows themselves, what no query of ours needs (docs/performance.md)."""
-
-_LARGE_GRANULES = 32768
+"""What makes inserts and merges cheap (docs/performance.md); a ClickHouse that does not know one does without it."""
 
 
 def _expiring(
@@ -200,11 +193,10 @@ def _expiring(
         ),
         settings=(
             *_CHEAP,
-            *((("index_granularity", _LARGE_GRANULES),) if name == FLOWS else ()),
-            ("ttl_only_drop_parts", 1),
-            ("merge_with_ttl_timeout", 3600),
+            ("ttl_only_drop_parts", "1"),
+            ("merge_with_ttl_timeout", "3600"),
             *RECALCULATE,
-            ("non_replicated_deduplication_window", DEDUPLICATION_WINDOW),
+            ("non_replicated_deduplication_window", str(DEDUPLICATION_WINDOW)),
         ),
         comment=comment,
     )
@@ -236,7 +228,7 @@ NAMES = Table(
     ),
     engine="ReplacingMergeTree(seen)",
     order_by="exporter, observation_domain, naming, id",
-    settings=(("non_replicated_deduplication_window", DEDUPLICATION_WINDOW),),
+    settings=(("non_replicated_deduplication_window", str(DEDUPLICATION_WINDOW)),),
     comment="What exporters call their interfaces, applications, VRFs and samplers; the row seen last counts",
 )
 

@@ -6,15 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from settings.errors import RefusalError
-from storage.ddl import FLOWS, Field, Former, Schema, Table, create_table, create_view, literal, setting
+from storage.ddl import FLOWS, Field, Former, Schema, Table, create_table, create_view, literal
 from storage.observe import Observed
 
 # Never materialize_ttl_after_modify = 0: existing parts would keep their old expiry, so that *lengthening* a TTL would
 # still delete on the old schedule. The tables' own setting (storage.ddl.RECALCULATE) makes the mutation a cheap one.
 _AT_ONCE = "SETTINGS materialize_ttl_after_modify = 1, mutations_sync = 2"
-
-_FIXED = {"index_granularity"}
-"""Settings of a table that hold from its making on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +85,10 @@ def _change(table: Table, has: Table) -> Iterator[Step]:
     if table.ttl != has.ttl and not (table.keeps_ttl and has.ttl):
         sql = f"ALTER TABLE `{table.name}` MODIFY TTL {table.ttl} {_AT_ONCE}"
         yield Step(sql, f"{table.name} expires by '{has.ttl or 'nothing'}', not by '{table.ttl}'")
-    known_settings = dict(has.settings)
-    changed = {
-        name: value
-        for name, value in table.settings
-        if name not in _FIXED and known_settings.get(name) != setting(value)
-    }
+    changed = [f"{name} = {value}" for name, value in table.settings if dict(has.settings).get(name) != value]
     if changed:
-        sql = ", ".join(f"{name} = {setting(value)}" for name, value in changed.items())
-        yield Step(f"ALTER TABLE `{table.name}` MODIFY SETTING {sql}", f"{table.name} has other settings")
+        sql = f"ALTER TABLE `{table.name}` MODIFY SETTING {', '.join(changed)}"
+        yield Step(sql, f"{table.name} has other settings")
     if table.comment != has.comment:
         sql = f"ALTER TABLE `{table.name}` MODIFY COMMENT {literal(table.comment)}"
         yield Step(sql, f"{table.name} says of itself '{has.comment}'")

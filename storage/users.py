@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from xml.sax.saxutils import escape
@@ -120,6 +121,7 @@ def config_xml(http_port: int, tcp_port: int, memory_limit: int) -> str:
             "max_server_memory_usage": memory_limit,
             "mark_cache_size": memory_limit // 32,
             "uncompressed_cache_size": 0,
+            "background_pool_size": max(os.cpu_count() or 2, 2),  # more merges at once only wait for each other
             "index_mark_cache_size": memory_limit // 128,
             "primary_index_cache_size": memory_limit // 128,
             "access_control_improvements": _elements(dict.fromkeys(improvements, "true")),
