@@ -85,10 +85,10 @@ def _change(table: Table, has: Table) -> Iterator[Step]:
     if table.ttl != has.ttl and not (table.keeps_ttl and has.ttl):
         sql = f"ALTER TABLE `{table.name}` MODIFY TTL {table.ttl} {_AT_ONCE}"
         yield Step(sql, f"{table.name} expires by '{has.ttl or 'nothing'}', not by '{table.ttl}'")
-    changed = [f"{name} = {value}" for name, value in table.settings if dict(has.settings).get(name) != value]
-    if changed:
-        sql = f"ALTER TABLE `{table.name}` MODIFY SETTING {', '.join(changed)}"
-        yield Step(sql, f"{table.name} has other settings")
+    missing = [f"{name} = {value}" for name, value in table.settings if name not in dict(has.settings)]
+    if missing:  # a setting that somebody has chosen otherwise is theirs
+        sql = f"ALTER TABLE `{table.name}` MODIFY SETTING {', '.join(missing)}"
+        yield Step(sql, f"{table.name} lacks settings")
     if table.comment != has.comment:
         sql = f"ALTER TABLE `{table.name}` MODIFY COMMENT {literal(table.comment)}"
         yield Step(sql, f"{table.name} says of itself '{has.comment}'")

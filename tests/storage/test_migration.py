@@ -105,6 +105,7 @@ def test_schema_2_gets_columns_and_tables_and_nothing_else(node: Node) -> None:
             *(f"flows has no column {name}" for name in new),
             *(f"the comment of flows.{name} has changed" for name in had),
             *(f"there is no table {table.name}" for table in STORED_TABLES),
+            "flows lacks settings",
             "flows says of itself 'flowkeep schema 2'",
             f"names expires by 'nothing', not by '{next(each.ttl for each in SCHEMA.tables if each.name == 'names')}'",
         }
@@ -121,10 +122,12 @@ def test_schema_3_gets_the_tables_of_rollups_and_its_rows_stay_as_they_are(node:
         make(admin, schema_3)
         parts = "SELECT table, name FROM system.parts WHERE active AND database = 'flowkeep' ORDER BY ALL"
         before = admin.query(parts).rows
+        had = {"flows", *(table.name for table in STORED_TABLES)} & observe(admin).tables.keys()
         reasons = {step.reason for step in upgrade(admin, SCHEMA)}
         others = {reason for reason in reasons if not reason.startswith("the comment of ")}
         assert others == {
             *(f"there is no table {table.name}" for table in ROLLUPS),
+            *(f"{name} lacks settings" for name in had),
             "flows says of itself 'flowkeep schema 3'",
         }
         assert admin.query(parts).rows == before
