@@ -176,6 +176,10 @@ _CHEAP = (
 """What makes inserts and merges cheap (docs/performance.md); a ClickHouse that does not know one does without it."""
 
 
+_GRANULE = "32768"
+"""Rows between marks of an inserted part of flows, which soon is merged; merges write a mark every 8192 rows."""
+
+
 def _expiring(
     name: str, columns: Sequence[Column], order_by: Sequence[str], comment: str, sums: Sequence[str] = ()
 ) -> Table:
@@ -193,6 +197,7 @@ def _expiring(
         ),
         settings=(
             *_CHEAP,
+            *((("index_granularity", _GRANULE),) if name == FLOWS else ()),
             ("ttl_only_drop_parts", "1"),
             ("merge_with_ttl_timeout", "3600"),
             *RECALCULATE,

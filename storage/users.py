@@ -122,6 +122,8 @@ def config_xml(http_port: int, tcp_port: int, memory_limit: int) -> str:
             "mark_cache_size": memory_limit // 32,
             "uncompressed_cache_size": 0,
             "background_pool_size": max(os.cpu_count() or 2, 2),  # more merges at once only wait for each other
+            # so that merges of large parts, which last for hours, leave room for the small ones of each second
+            "merge_tree": _elements({"number_of_free_entries_in_pool_to_lower_max_size_of_merge": 2}),
             "index_mark_cache_size": memory_limit // 128,
             "primary_index_cache_size": memory_limit // 128,
             "access_control_improvements": _elements(dict.fromkeys(improvements, "true")),
