@@ -84,9 +84,11 @@ class Ledger:
         """Tables that add flows up say the same as the flows themselves."""
         (raw,) = client.query("SELECT count(), sum(bytes), sum(packets) FROM flows").rows
         for table in rollups():
-            (added,) = client.query(f"SELECT sum(flows), sum(bytes), sum(packets) FROM {table}").rows
-            if tuple(added) != tuple(raw):
-                found.wrong.append(f"{table}: flows, bytes and packets are {tuple(added)}, not {tuple(raw)}")
+            side = "toString(side)" if table.startswith("as_") else "''"  # each flow is there once on either side
+            sums = client.query(f"SELECT {side}, sum(flows), sum(bytes), sum(packets) FROM {table} GROUP BY 1").rows
+            for place, *added in sums or [("", 0, 0, 0)]:
+                if added != list(raw):
+                    found.wrong.append(f"{table} {place}: flows, bytes and packets are {added}, not {list(raw)}")
 
     def look_at_all(self, client: Client) -> list[str]:
         """Return what is wrong with the numbers of the whole life of the tables: none may be there twice."""

@@ -9,6 +9,7 @@ import pytest
 
 from benchmarks.pool import BATCH, BATCH_FLOWS, RECORDS
 from benchmarks.sender import Sent
+from benchmarks.site import rollups
 from faults.ledger import Found, Ledger
 from faults.soak import fitted
 from storage.client import Client
@@ -30,6 +31,26 @@ def store(client: Client, first: int, last: int) -> None:
         "INSERT INTO flows (time_received, retention_class, packets, bytes) SETTINGS insert_deduplicate = 0 "
         f"SELECT now64(3), 'basic', 1, {first} + number FROM numbers({last - first + 1})"
     )
+    for table in rollups():
+        sides = ("source", "destination") if table.startswith("as_") else ("",)
+        for side in sides:
+            add_up(client, table, side, first, last)
+
+
+def add_up(client: Client, table: str, side: str, first: int, last: int) -> None:
+    """Store the sums of the same flows, as of one side where a table tells them apart."""
+    column, value = (", side", f", '{side}'") if side else ("", "")
+    client.command(
+        f"INSERT INTO {table} (time_received, retention_class, flows, packets, bytes{column}) "
+        "SETTINGS insert_deduplicate = 0 "
+        f"SELECT now64(3), 'rollups', count(), count(), sum({first} + number){value} FROM numbers({last - first + 1})"
+    )
+
+
+def test_rollups_that_lack_flows_are_noticed(client: Client) -> None:
+    store(client, 1, ALL)
+    add_up(client, "as_1h", "source", 1, 1)
+    assert [wrong.partition(":")[0] for wrong in Ledger().look(client, SENT).wrong] == ["as_1h source"]
 
 
 def test_all_is_well(client: Client) -> None:
