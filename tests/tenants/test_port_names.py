@@ -118,8 +118,9 @@ def test_an_interface_is_its_tenants_by_a_name_that_an_earlier_datagram_told_alo
     counters = record((0, 1), structure((0, 1), distinct((0, 1))))
     adaptors, known = Adaptors(), PortNames()
     name = decoded(datagram(sample(record((0, 1005), string(b"swp1")))))
-    assert measure(name, attribution, adaptors, known).kept == {}
-    found = measure(decoded(datagram(sample(counters))), attribution, adaptors, known).kept["counters_interface"]
+    assert measure(name, name.flows, attribution, adaptors, known).kept == {}
+    told = decoded(datagram(sample(counters)))
+    found = measure(told, told.flows, attribution, adaptors, known).kept["counters_interface"]
     assert whose(found) == [("swp1", "umbrella")]
 
 
@@ -132,5 +133,5 @@ def test_options_data_of_the_same_exporter_names_interfaces(attribution: Attribu
         name(2**32 - 1, "swp2"),
     ]  # fmt: skip
     block = Decoded(Flows(0), names=told, counters={"counters_interface": interfaces(1, 2, 3, 4, 2**32 - 1)})
-    found = measure(block, attribution, Adaptors(), PortNames()).kept["counters_interface"]
+    found = measure(block, block.flows, attribution, Adaptors(), PortNames()).kept["counters_interface"]
     assert whose(found) == [("swp1", "umbrella"), ("", ""), ("", ""), ("", ""), ("swp2", "acme")]
