@@ -15,6 +15,7 @@ from pathlib import Path
 from socket import SOCK_DGRAM
 from typing import Any, NamedTuple
 
+from benchmarks.peers import await_queue
 from benchmarks.sender import Sender, Sent
 from benchmarks.site import free_port
 
@@ -118,10 +119,10 @@ def _fed(command: list[str], port: int, rate: float, seconds: float, linger: flo
         )
         before, sent = 0.0, None
         try:
-            _await_queue(port)
+            await_queue(port)
             sender.begin(rate, seconds)
             sent = sender.end()
-            _await_queue(port)
+            await_queue(port)
             time.sleep(linger)
             before = _session_seconds(process.pid)
         finally:
@@ -163,13 +164,3 @@ def _result(name: str, ended: _Ended, stored: int, octets: int) -> dict[str, Any
         "flows_per_second": round(sent.flows / sent.seconds), "sent_flows": sent.flows, "stored_flows": stored,
         "lost_flows": sent.flows - stored, "bytes_per_flow": round(octets / max(stored, 1), 1),
     }  # fmt: skip
-
-
-def _await_queue(port: int) -> None:
-    """Wait until the UDP socket of `port` on 127.0.0.1 exists and has no octets to be read."""
-    entry = re.compile(rf"0100007F:{port:04X} \S+ \S+ [0-9A-F]+:00000000 ")
-    deadline = time.monotonic() + _PATIENCE
-    while not entry.search(Path("/proc/net/udp").read_text()):
-        if time.monotonic() > deadline:
-            raise RuntimeError(f"nobody reads UDP port {port}")
-        time.sleep(0.01)

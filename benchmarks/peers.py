@@ -28,6 +28,7 @@ from scapy.layers.l2 import Ether
 from scapy.utils import wrpcap
 
 from benchmarks.layouts import Load
+from benchmarks.site import free_port
 
 Found = dict[str, float]
 _DATAGRAMS = 3000
@@ -163,26 +164,20 @@ def _feed(program: str, datagrams: Sequence[tuple[str, bytes]], folder: str) -> 
         for address in dict.fromkeys(exporter for exporter, _ in datagrams):
             senders[address] = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
             senders[address].bind((address, 0))
-        port = _free_port()
+        port = free_port(socket.SOCK_DGRAM)
         command = [program, "-w", folder, "-b", "127.0.0.1", "-p", str(port), "-t", "3600", "-C", "none"]
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
             try:
-                _await_queue(port)
+                await_queue(port)
                 for first in range(0, len(datagrams), _BURST):
                     for exporter, datagram in datagrams[first : first + _BURST]:
                         senders[exporter].sendto(datagram, ("127.0.0.1", port))
-                    _await_queue(port)
+                    await_queue(port)
             finally:
                 process.send_signal(signal.SIGTERM)
 
 
-def _free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _await_queue(port: int) -> None:
+def await_queue(port: int) -> None:
     """Wait until the UDP socket of `port` on 127.0.0.1 exists and has no octets to be read."""
     entry = re.compile(rf"0100007F:{port:04X} \S+ \S+ [0-9A-F]+:00000000 ")
     deadline = time.monotonic() + _PATIENCE
