@@ -32,7 +32,6 @@ class Loss(Enum):
     """What may be missing after a round, beside what the kernel dropped for want of buffer."""
 
     NOTHING = "nothing"
-    IN_HAND = "what the receiver had taken from its socket and not yet journaled"
     DOWNTIME = "one run of each exporter's datagrams: what came while nobody had the socket"
     BOUND = "what the journal had no room for, as many as the books say"
 
@@ -149,11 +148,11 @@ def _move_clock(given: Round) -> str:
     return "the clock an hour forth, two back, one forth"
 
 
-RECEIVER = Fault("receiver", Loss.IN_HAND, _kill(processes.RECEIVER))
+RECEIVER = Fault("receiver", Loss.NOTHING, _kill(processes.RECEIVER))
 WORKER = Fault("worker", Loss.NOTHING, _kill(processes.WORKER))
 CLICKHOUSE = Fault("clickhouse", Loss.NOTHING, _kill(processes.CLICKHOUSE))
 SUPERVISOR = Fault("supervisor", Loss.DOWNTIME, _kill(processes.SUPERVISOR))
-CHILDREN = Fault("all children", Loss.IN_HAND, _kill_children)
+CHILDREN = Fault("all children", Loss.NOTHING, _kill_children)
 KILLS = (RECEIVER, WORKER, CLICKHOUSE, SUPERVISOR, CHILDREN)
 OTHERS = (
     Fault("clickhouse stopped", Loss.NOTHING, _stop_clickhouse),

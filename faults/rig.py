@@ -142,10 +142,10 @@ class Rig:
                     raise
                 time.sleep(0.1)
 
-    def settle(self, in_hand: int = 0) -> dict[str, Any]:
+    def settle(self) -> dict[str, Any]:
         """Wait until all that was received is worked off and nothing moves any more; RefusalError where it does not.
 
-        `in_hand` datagrams may be in no account; where it is more, that is waited for.
+        Datagrams that are in no account are waited for longer.
         """
         deadline, seen, since = time.monotonic() + _PATIENCE, (-1, -1, -1), time.monotonic()
         while time.monotonic() < deadline:
@@ -155,7 +155,7 @@ class Rig:
             unread = received - books["datagrams_decoded"] - books["datagrams_faulty"]
             if now != seen or books["waiting"] or not books["ready"]:
                 seen, since = now, time.monotonic()
-            elif time.monotonic() - since > (_QUIET if 0 <= unread <= in_hand else _LONG_QUIET):
+            elif time.monotonic() - since > (_LONG_QUIET if unread else _QUIET):
                 return books
             time.sleep(0.1)
         raise RefusalError(f"after {_PATIENCE:.0f} s it has not caught up: {self.books()}")

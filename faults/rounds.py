@@ -16,10 +16,6 @@ from faults.ledger import Found
 from faults.rig import EXPORTERS, Rig
 from settings.errors import RefusalError, UserError
 
-IN_HAND = 0
-"""Datagrams that a receiver may have in hand each time it is killed: it takes them from the socket one by one."""
-
-
 _AFTER = 1.0
 """Seconds of load after a fault, at least."""
 _LONGEST = 3600.0
@@ -78,7 +74,7 @@ def play(rig: Rig, fault: Fault, how: Intensity, rng: Random) -> Outcome:
         sent = rig.sender.end(at_once=True)
         ended = time.monotonic()
         try:
-            books = rig.settle(IN_HAND * outcome.strikes)
+            books = rig.settle()
         except RefusalError as error:
             outcome.findings.append(str(error))
             books = rig.books()
@@ -132,8 +128,6 @@ def _lost(fault: Fault, outcome: Outcome, found: Found) -> list[str]:
             if outcome.missing == told:
                 return []
             return [f"{outcome.missing} datagrams are missing, and the books know of {told}"]
-        case Loss.IN_HAND:
-            told += IN_HAND * outcome.strikes
     if len(found.missing) <= told:
         return []
     return [f"{len(found.missing)} datagrams are missing: {found.missing[:5].tolist()} ... {found.missing[-1]}"]
@@ -142,14 +136,13 @@ def _lost(fault: Fault, outcome: Outcome, found: Found) -> list[str]:
 def _unbalanced(fault: Fault, outcome: Outcome, sent: Sent, grown: dict[str, int]) -> list[str]:
     """Return what the books of `flowkeep run` do not account for, since it began or since the round did."""
     wrong = []
-    in_hand = IN_HAND * outcome.strikes if fault.loss in (Loss.IN_HAND, Loss.DOWNTIME) else 0
     unread = grown["received"] - grown["datagrams_decoded"] - grown["datagrams_faulty"] - grown["waiting"]
-    if not 0 <= unread <= in_hand:
+    if unread:
         wrong.append(f"of the datagrams received, {unread} are in no account: {grown}")
     if grown["decoded"] != grown["stored"] + grown["dropped"]:
         wrong.append(f"flows decoded are not those stored and dropped: {grown}")
     unstored = outcome.received - outcome.journal_full - sent.announced - outcome.stored // RECORDS
-    if not 0 <= unstored <= in_hand:
+    if unstored:
         wrong.append(f"of {outcome.received} datagrams that the receiver took, {unstored} are not stored")
     if fault.loss is Loss.DOWNTIME:
         return wrong
