@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import signal
 import sys
 from contextlib import suppress
@@ -12,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from cli import logs
 from cli.options import ConfigOption, JsonOption, ask_collector, configuration, print_json
 from cli.sources import FileSources, read
 from cli.tables import plain_console, print_table
@@ -49,8 +49,7 @@ def run(
     ] = 0.0,
 ) -> None:
     """Collect in the foreground: SIGTERM stores what was received and ends, SIGHUP reloads tenants and policy."""
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
-    logging.getLogger("flowkeep").setLevel(logging.INFO)
+    logs.begin()
     loaded = configuration(config)
     daemon = Daemon(loaded, FileSources(loaded), Clock(int(clock_shift * 1000)))
     install_signals(daemon)

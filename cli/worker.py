@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import sys
 
+from cli import logs
 from cli.sources import attribution
 from collector.worker import work
-
-LOG_FORMAT = "%(asctime)s %(levelname)s %(message)s"
 
 
 def read_line(source: int) -> bytes:
@@ -23,8 +21,7 @@ def read_line(source: int) -> bytes:
 
 def main() -> int:
     """Take the orders from standard input and work."""
-    logging.basicConfig(level=logging.WARNING, format=LOG_FORMAT)
-    logging.getLogger("flowkeep").setLevel(logging.INFO)
+    logs.begin()
     line = read_line(sys.stdin.fileno())
     if not line:
         return 0  # who started us ended before it could say what to do

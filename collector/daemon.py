@@ -23,6 +23,7 @@ from collector.keeper import Keeper
 from collector.listeners import Listeners, bind
 from collector.measurements import Attribution
 from collector.metrics import Metrics
+from collector.overdue import OverdueError, raise_at_alarm
 from collector.position import JournalError
 from collector.purge_watch import PurgeWatch
 from collector.receiver_process import ReceiverProcess
@@ -42,10 +43,6 @@ _STOP = 30.0
 """Seconds after SIGTERM after which no part is waited for; each has less by itself."""
 _AGAIN = 5.0
 """Seconds before something that failed is tried again."""
-
-
-class OverdueError(BaseException):
-    """Stopping takes too long. May come up anywhere in the main thread: what is safe from kill -9 is safe from this."""
 
 
 class Sources(Protocol):
@@ -258,6 +255,7 @@ class Daemon:
             self._load()
             self._sources.enforce()
         except UserError as error:
+            self._used = before  # which the workers go on with
             if isinstance(error, UnreachableError | JournalError):
                 self._reload_at = time.monotonic() + _AGAIN
             self.metrics.reloads.labels("failed").inc()
@@ -315,10 +313,7 @@ def install_signals(daemon: Daemon) -> None:
         if not signal.getitimer(signal.ITIMER_REAL)[0]:
             signal.setitimer(signal.ITIMER_REAL, _STOP)
 
-    def overdue(*_: object) -> None:
-        raise OverdueError
-
-    signal.signal(signal.SIGALRM, overdue)
+    raise_at_alarm()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
     signal.signal(signal.SIGHUP, daemon.reload)

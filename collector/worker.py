@@ -27,6 +27,7 @@ from collector.inserts import Inserts
 from collector.journal import Journal
 from collector.measurements import Attribution
 from collector.metrics import Metrics
+from collector.overdue import OverdueError, raise_at_alarm
 from collector.pipeline import Pipeline
 from collector.shards import Shard
 from collector.snapshots import Snapshots
@@ -44,10 +45,6 @@ _NICE = 5
 """The receiver goes first: what it does not take in time is lost."""
 
 Load = Callable[[Sequence[Path]], Attribution]
-
-
-class OverdueError(BaseException):
-    """Stopping takes too long. May come up anywhere in the main thread: what is safe from kill -9 is safe from this."""
 
 
 class ClickHouse:
@@ -168,10 +165,7 @@ def work(orders: dict[str, Any], load: Load) -> int:
             signal.setitimer(signal.ITIMER_REAL, orders["stop_seconds"])
         stopping = True
 
-    def overdue(*_: object) -> None:
-        raise OverdueError
-
-    signal.signal(signal.SIGALRM, overdue)
+    raise_at_alarm()
     signal.signal(signal.SIGTERM, stop)
     with suppress(OSError):
         os.nice(_NICE)
