@@ -20,7 +20,7 @@ from storage.client import Client
 EXPORTERS = 8
 _SAMPLED = 0.5
 _SETTLING = 10.0
-_LATEST = 30.0
+_LATEST = 180.0
 """Seconds after the end for which the last flow is waited for."""
 _JOURNAL = "journal: {max_size: 4GiB, segment_size: 64MiB}"
 

@@ -76,6 +76,11 @@ class Journal:
         return self._segment
 
     @property
+    def segments_behind(self) -> int:
+        """How many segments there are after the one being read."""
+        return max(numbers(self._directory)[-1:] or [0]) - self._segment
+
+    @property
     def books(self) -> dict[str, Any] | None:
         """The books at the position."""
         return self._at.books

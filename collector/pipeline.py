@@ -34,6 +34,9 @@ log = logging.getLogger("flowkeep")
 ON_THEIR_WAY = 2
 """Blocks that ClickHouse takes at the same time, each with a core of its own; one more is decoded meanwhile."""
 
+_TIMES_BEHIND = 3
+"""How much larger blocks may be while segments wait: ClickHouse has less to merge then, and rollups have fewer rows."""
+
 _SAVED_EVERY = 60.0
 """Seconds after which the decoders' state is saved even if it is only further on."""
 
@@ -92,7 +95,8 @@ class Pipeline:
         """
         if self._given_up or len(self._flying) > ON_THEIR_WAY:
             return False
-        block = self._journal.next_block(self._config.blocks.max_size, lambda since: flush or self._is_due(since))
+        most = self._config.blocks.max_size * (_TIMES_BEHIND if self._journal.segments_behind > 1 else 1)
+        block = self._journal.next_block(most, lambda since: flush or self._is_due(since))
         if block is None:
             return False
         decoded = decode(block.datagrams, self._state, self._limits)

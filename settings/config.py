@@ -120,7 +120,11 @@ class Journal(Section):
 
 
 class Blocks(Section):
-    """When a block of datagrams is cut: at this age, or at this many octets, whichever comes first."""
+    """When a block of datagrams is cut: at this age, or at this many octets, whichever comes first.
+
+    While the journal has segments waiting, blocks may be three times as large: they cost ClickHouse less, and a worker
+    needs more memory (1.4 instead of 0.6 GB with the default).
+    """
 
     max_age_seconds: float = Field(default=1.0, gt=0, le=1.0)
     max_size: Size = 24 * 2**20

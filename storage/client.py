@@ -29,6 +29,11 @@ _TRAILER = re.compile(r"\s*\(version \d.*$", re.DOTALL)
 for _chatty in ("clickhouse_connect", "urllib3"):  # they log errors that they also raise
     logging.getLogger(_chatty).setLevel(logging.CRITICAL)
 
+# Rows to be summed come summed: to look for equal ones among them would cost more than all the rest.
+_INSERT = {"async_insert": 0, "optimize_on_insert": 0}
+# Skip indexes are made as parts are merged, as they would be again; the few newest rows are searched without.
+_INSERT_WHERE_KNOWN = {"materialize_skip_indexes_on_insert": 0}
+
 # What the rows themselves are to blame for: the same insert will never be taken. Everything else may pass, by itself or
 # because somebody mends it (a full disk, a changed password, a table that is gone), and is no reason to lose flows.
 _ROWS_AT_FAULT = {
@@ -130,6 +135,8 @@ class Client:
             )
         # Set only now: the driver's own first queries would fail while the database does not exist yet.
         self._http.database = database
+        known = self._http.server_settings
+        self._insert_settings = _INSERT | {name: value for name, value in _INSERT_WHERE_KNOWN.items() if name in known}
 
     def query(self, sql: str, parameters: Mapping[str, object] | None = None) -> Result:
         """Run one SELECT; `parameters` fill its `{name:Type}` placeholders on the server."""
@@ -163,8 +170,7 @@ class Client:
         Returns when the rows are in the table. After an error (`is_retryable` tells which kind) they may or may not be
         in, and a replay with the same token is safe.
         """
-        # Rows to be summed come summed: to look for equal ones among them would cost more than all the rest.
-        settings = {"insert_deduplication_token": token, "async_insert": 0, "optimize_on_insert": 0}
+        settings = self._insert_settings | {"insert_deduplication_token": token}
         names = ", ".join(f"`{column}`" for column in columns)
         # The driver sends a list's items as they are, if told their length: no copy of the whole is made. It may send
         # them again on a new connection, which an iterator would not stand.

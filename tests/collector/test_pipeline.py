@@ -16,7 +16,7 @@ from collector.inserts import Inserts
 from collector.journal import Journal
 from collector.metrics import Metrics
 from collector.pipeline import Pipeline
-from settings.config import Config, load_config
+from settings.config import Blocks, Config, load_config
 from settings.errors import UnreachableError
 from storage.embedded import Node
 from storage.writer import Writer
@@ -153,4 +153,17 @@ def test_sessions_that_broke_the_rules_are_named(bench: Bench) -> None:
     assert pipeline.step(flush=True)
     assert bench.closed == [{SESSION}]
     assert bench.metrics.books()["datagrams_decoded"] == 6, "the end of a session is none"
+    bench.close()
+
+
+def test_blocks_are_larger_while_segments_wait(bench: Bench) -> None:
+    """What is behind catches up at less cost to ClickHouse; the last segments are cut as they are while all is well."""
+    most = 2 * len(data(0))
+    bench.config = bench.config.model_copy(update={"blocks": Blocks(max_size=most)})
+    for segment in (1, 2, 3):
+        append(bench.directory, segment, [(data(0), 0)] * 6)
+    pipeline, cut = bench.pipeline(), []
+    while pipeline.step(flush=True):
+        cut.append(json.loads((bench.directory / "position.json").read_text())["row"])
+    assert cut == [6, 6, 2, 4, 6], "two segments wait, two still did when the first was left, then one"
     bench.close()
