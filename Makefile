@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PACKAGES := cli collector decoders demo query retention rollups schema settings storage tenants
+PACKAGES := cli collector decoders demo ledger query retention rollups schema settings storage tenants
 DEBIAN := softflowd pmacct nfdump nfdump-sflow tshark prometheus docker-compose systemd
 
 .PHONY: setup demo test check bench fuzz test-faults soak lock docs programs clean
@@ -25,7 +25,7 @@ programs:
 	@checks/programs $(DEBIAN)
 
 test: setup programs
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 check: setup
 	$(BIN)/ruff check .
