@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from benchmarks import attribution, decode, end_to_end, header, peer_loads, stages, table
+from benchmarks import attribution, decode, end_to_end, header, peer_loads, retention, stages, table
 
 Bench = Callable[[], Iterator[dict[str, Any]]]
 _PEERS_BEAR = 600_000
@@ -68,6 +68,7 @@ def _benches(chosen: argparse.Namespace) -> dict[str, Bench]:
         "insert": stages.run_insert,
         "receive": partial(stages.run_receive, chosen.seconds),
         "end_to_end": partial(end_to_end.run, chosen.rate, chosen.seconds, settings),
+        "retention": retention.run,
         "peers": partial(peer_loads.run, [borne], chosen.seconds),
     }
 

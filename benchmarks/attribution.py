@@ -25,7 +25,7 @@ DAY = 86_400_000
 class _TwoClasses:
     unassigned_class = "basic"
 
-    def class_of(self, tenant: str, allocation_class: str | None) -> str:
+    def class_of(self, tenant: str, service: str | None, region: str | None, allocation_class: str | None) -> str:
         return "standard" if tenant[-1] in "13579" else "basic"
 
     def between(self, one: str, other: str) -> str:
@@ -55,6 +55,8 @@ def _allocations(rng: np.random.Generator) -> Allocations:
         valid_to=np.full(rows, FOREVER),
         tenants=tenants,
         resources=none,
+        services=none,
+        regions=none,
         classes=none,
         lines=np.arange(rows, dtype=np.int32),
     )

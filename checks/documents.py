@@ -21,7 +21,9 @@ from typer.core import TyperGroup
 from cli.main import app
 from collector.metrics import Metrics
 from decoders.faults import Fault
-from retention.policy import ClassName, Days, Policy
+from retention.classes import Days, TimeOfDay
+from retention.disclosed import Notice
+from retention.policy import ClassName, Policy
 from schema.columns import FLOW_COLUMNS, Column
 from schema.tables import STORED_TABLES
 from settings.config import Config, Endpoint, Name, Prefix, Size
@@ -38,6 +40,8 @@ _WORDS = (
     (Prefix, "an IPv4 or IPv6 prefix"),
     (Name, "a name: letters, digits, `_.-`"),
     (Days, "whole days: `14d`"),
+    (TimeOfDay, "a time of day, UTC: `03:15`"),
+    (Notice, "a list of disclosure categories, or each with its sentence of the notice"),
     (ClassName, "the name of a class"),
     (Path, "a path"),
     (str, "text"),
@@ -155,7 +159,7 @@ def _models(hint: Any) -> Iterator[type[Section]]:
 def _keys(model: type[Section]) -> Iterator[tuple[str, ...]]:
     hints = get_type_hints(model, include_extras=True)
     for name, field in model.model_fields.items():
-        yield _code(name), _kind(hints[name]) + _bounds(field), _default(field)
+        yield _code(field.alias or name), _kind(hints[name]) + _bounds(field), _default(field)
 
 
 def _kind(hint: Any) -> str:

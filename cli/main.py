@@ -10,7 +10,7 @@ _interrupt = signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C while the re
 
 import typer  # noqa: E402
 
-from cli import capturing, interfaces, querying, retaining, running, tenancy  # noqa: E402
+from cli import capturing, holding, interfaces, ledgering, querying, retaining, running, tenancy  # noqa: E402
 from settings.errors import FINDING, UserError  # noqa: E402
 
 signal.signal(signal.SIGINT, _interrupt)
@@ -27,6 +27,8 @@ querying.add_to(app)
 interfaces.add_to(app)
 app.add_typer(tenancy.app, name="tenants")
 app.add_typer(retaining.app, name="retention")
+app.add_typer(ledgering.app, name="ledger")
+app.add_typer(holding.app, name="hold")
 
 
 def main() -> None:

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ledger.book import Ledger
 from schema.addresses import packed
 from settings.config import Config, load_config
 from settings.errors import ConfigError, UnreachableError
@@ -37,6 +38,11 @@ def client(path: Path | None, role: str) -> Client:
     """Return a client of the configured ClickHouse."""
     config = configuration(path)
     return connect(config.storage, config.data_dir, role)
+
+
+def ledger_of(config: Config) -> Ledger:
+    """Return the ledger of the configured data directory."""
+    return Ledger(config.data_dir / "ledger")
 
 
 def octets_of(address: str) -> bytes:

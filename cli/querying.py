@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from ipaddress import IPv4Address, IPv6Address
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
 import typer
 
-from cli.options import ConfigOption, JsonOption, configuration, print_json
+from cli.options import ConfigOption, JsonOption, configuration, ledger_of, print_json
 from cli.tables import print_table
+from ledger.entry import Action
 from query import timespan
 from query.filter import parse
+from query.held import any_held, gone_within, source
 from query.reports import TOP_COLUMNS, flows_report, parse_statistic, top_report
 from query.sql import Sql
 from schema.addresses import shown
 from schema.columns import BY_NAME
 from schema.render import mac_text
 from settings.config import Config
-from settings.errors import ConfigError
-from storage.client import connect
+from settings.errors import ConfigError, UserError
+from storage.client import Client, DatabaseRefusalError, connect
 
 _LINE = ("flow_start", "proto", "src_addr", "src_port", "dst_addr", "dst_port", "packets", "bytes", "sampling_rate",
          "src_tenant", "dst_tenant", "direction")  # fmt: skip
+Report: TypeAlias = Callable[[str], Sql]
+"""The query of a table or view with all columns of flows."""
+_UNKNOWN_TABLE = 60
 _EVERYTHING_SINCE = datetime(1970, 1, 1, tzinfo=UTC)
 
 Filter = Annotated[list[str] | None, typer.Argument(help="A filter in nfdump's language.", show_default=False)]
@@ -52,8 +58,10 @@ def flows(
     loaded = configuration(config)
     since, until = _span(last, window)
     columns = tuple(BY_NAME) if as_json else _LINE
-    report = flows_report(parse(" ".join(filter or []), _exporters(loaded)), since, until, limit, columns)
-    found = _rows(loaded, report, columns)
+    wanted = parse(" ".join(filter or []), _exporters(loaded))
+    found = _rows(
+        loaded, since, until, columns, lambda table: flows_report(wanted, since, until, limit, columns, table)
+    )
     if as_json:
         for row in found:
             print_json(row)
@@ -73,8 +81,8 @@ def top(
     """Rank addresses, ports, tenants and the like; volumes are scaled by the sampling rate."""
     loaded = configuration(config)
     since, until = _span(last, window)
-    report = top_report(*parse_statistic(statistic), parse(" ".join(filter or []), _exporters(loaded)), since, until, n)
-    found = _rows(loaded, report, TOP_COLUMNS)
+    named, wanted = parse_statistic(statistic), parse(" ".join(filter or []), _exporters(loaded))
+    found = _rows(loaded, since, until, TOP_COLUMNS, lambda table: top_report(*named, wanted, since, until, n, table))
     if as_json:
         for row in found:
             print_json(row)
@@ -90,10 +98,20 @@ def sql(
     config: ConfigOption = None,
     names: Annotated[bool, typer.Option("--names", help="Print the columns' names first.")] = False,
 ) -> None:
-    """Run a read-only query and print tab-separated rows."""
+    """Run a read-only query and print tab-separated rows; who asked is on record, before and after."""
     loaded = configuration(config)
+    ledger = ledger_of(loaded)
     with connect(loaded.storage, loaded.data_dir, "query") as client:
-        sys.stdout.write(client.text(statement, names))
+        asked = ledger.append_query(statement, {"role": "query"}, now=datetime.now(UTC))
+        try:
+            answer = client.text(statement, names)
+        except UserError:
+            ledger.append(Action.REFUSAL, {"query": asked.seq, "by": "the database"}, now=datetime.now(UTC))
+            raise
+        lines = answer.count("\n") - names if answer else 0
+        given = {"query": asked.seq, "lines": lines, "octets": len(answer.encode())}
+        ledger.append(Action.PRIVILEGED_QUERY, given, now=datetime.now(UTC))
+        sys.stdout.write(answer)
 
 
 def _span(last: str | None, window: str | None) -> tuple[datetime, datetime]:
@@ -114,10 +132,27 @@ def _exporters(config: Config) -> dict[str, tuple[Any, ...]]:
     return named
 
 
-def _rows(config: Config, report: Sql, columns: tuple[str, ...]) -> list[dict[str, Any]]:
+def _rows(
+    config: Config, since: datetime, until: datetime, columns: tuple[str, ...], report: Report
+) -> list[dict[str, Any]]:
     with connect(config.storage, config.data_dir, "query") as client:
-        result = client.query(report.text, report.parameters)
+        sql = report(where(client, since, until))
+        result = client.query(sql.text, sql.parameters)
     return [{name: _shown(name, value) for name, value in zip(columns, row, strict=True)} for row in result.rows]
+
+
+def where(client: Client, since: datetime, until: datetime) -> str:
+    """Return where the flows of that time are: the table, or, where some of it is gone and held, the view of both."""
+    try:
+        for asked in (any_held(), gone_within(since, until)):
+            ((found,),) = client.query(asked.text, asked.parameters).rows
+            if not found:
+                break
+    except DatabaseRefusalError as error:
+        if error.code != _UNKNOWN_TABLE:
+            raise
+        return source(0)  # of a database whose collector is an older version than this
+    return source(found)
 
 
 def _shown(name: str, value: Any) -> Any:

@@ -6,6 +6,7 @@ import signal
 import sys
 from contextlib import suppress
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +18,9 @@ from cli.sources import FileSources, read
 from cli.tables import plain_console, print_table
 from collector.clock import Clock
 from collector.daemon import Daemon, install_signals
+from retention.findings import findings
+from schema.disclosure import CATEGORIES
+from settings.errors import FINDING
 
 _QUESTIONS = """
 The collector is still running. In another terminal:
@@ -51,20 +55,33 @@ def run(
     """Collect in the foreground: SIGTERM stores what was received and ends, SIGHUP reloads tenants and policy."""
     logs.begin()
     loaded = configuration(config)
-    daemon = Daemon(loaded, FileSources(loaded), Clock(int(clock_shift * 1000)))
+    daemon = Daemon(loaded, FileSources(loaded, config), Clock(int(clock_shift * 1000)))
     install_signals(daemon)
     daemon.run()
 
 
-def check(config: ConfigOption = None) -> None:
-    """Check the configuration, the tenants and the retention policy; exit 2 with every fault found."""
+def check(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Check the configuration, the tenants and the retention policy.
+
+    Exit 2 with every fault found; 1 with what a person is to look at: overdue reviews, rules that select nothing.
+    """
     loaded = configuration(config)
     policy, allocations = read(loaded)
-    print(
-        f"good: {len(allocations)} allocations, {len(policy.classes)} retention classes, "
-        f"categories kept: {' and '.join(policy.named) or 'none'}, "
-        f"{len(loaded.exporters)} allowed exporters, {len(loaded.listen) + len(loaded.listen_tcp)} listeners"
-    )
+    found = findings(policy, allocations, datetime.now(UTC).date())
+    if as_json:
+        print_json({"policy": policy.edition, "findings": found})
+    else:
+        print(
+            f"good: {len(allocations)} allocations, {len(policy.classes)} retention classes, "
+            f"categories kept: {' and '.join(policy.named) or 'none'}, "
+            f"not disclosed: {' and '.join(name for name in CATEGORIES if name not in policy.disclosed) or 'none'}, "
+            f"{len(loaded.exporters)} allowed exporters, {len(loaded.listen) + len(loaded.listen_tcp)} listeners, "
+            f"policy {policy.edition}"
+        )
+        for finding in found:
+            print(f"look at this: {finding}")
+    if found:
+        raise typer.Exit(FINDING)
 
 
 def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:

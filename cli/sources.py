@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime, time
 from pathlib import Path
 
+from collector.retained import Retained
+from retention.ages import limits, oldest_by_class
+from retention.expiry import lasting
+from retention.hold_store import load
 from retention.policy import Policy, load_policy
+from retention.stored import filled, stored
 from settings.config import Config, Embedded
 from settings.errors import ConfigError
 from storage.audit import with_audit
 from storage.client import connect
-from storage.ddl import wanted
+from storage.observe import observe
 from storage.upgrade import upgrade
 from tenants.allocations import Allocations, load_allocations
 from tenants.attribution import Attribution
+
+_PATIENCE = 5.0
+"""Seconds for which the daemon waits for an answer about what is kept."""
 
 
 class FileSources:
@@ -21,8 +32,20 @@ class FileSources:
 
     worker = "cli.worker"
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, file: Path | None = None) -> None:
+        """`file` is where the configuration was read from."""
         self._config = config
+        self.purge: Sequence[str] = (
+            sys.executable,
+            "-P",
+            "-m",
+            "cli.main",
+            "retention",
+            "purge",
+            "-c",
+            str(file),
+            "--json",
+        )
         self._policy: Policy | None = None
 
     def files(self) -> list[Path]:
@@ -37,13 +60,32 @@ class FileSources:
         return attribution, len(allocations)
 
     def enforce(self) -> None:
-        """Bring the tables to this version's schema, and the TTL to the policy."""
+        """Bring the tables to this version's schema, and their expiry to the policy where that is longer.
+
+        What shortens it deletes, and is for `flowkeep retention apply`.
+        """
         if self._policy is not None:
-            schema = wanted(self._policy.ttl_days(), self._policy.category_days())
-            if isinstance(self._config.storage, Embedded):  # whose own logs end with its process
-                schema = with_audit(schema)
             with connect(self._config.storage, self._config.data_dir, "admin") as admin:
+                admin.create_database()
+                observed = observe(admin)
+                schema = lasting(self._policy, observed, filled(admin, observed))
+                if isinstance(self._config.storage, Embedded):  # whose own logs end with its process
+                    schema = with_audit(schema, self._policy.log_days)
                 upgrade(admin, schema)
+
+    def purge_at(self) -> time | None:
+        """Return when the policy wants a purge each day."""
+        return self._policy.purge.schedule if self._policy else None
+
+    def retained(self) -> Retained:
+        """Return the oldest row of each class and category, how old it may get, and how many holds there are."""
+        if self._policy is None:
+            return Retained({}, {}, 0)
+        now = datetime.now(UTC)
+        with connect(self._config.storage, self._config.data_dir, "retention", _PATIENCE) as client:
+            oldest = oldest_by_class(stored(client))
+            holds = sum(hold.is_active(now) for hold in load(client))
+        return Retained(oldest, limits(self._policy), holds)
 
 
 def attribution(tenants: Path, retention: Path) -> Attribution:
@@ -59,7 +101,7 @@ def read(config: Config) -> tuple[Policy, Allocations]:
 
 def _read(tenants: Path, retention: Path) -> tuple[Policy, Allocations]:
     try:
-        policy = load_policy(retention, os.environ)
+        policy = load_policy(retention, os.environ, datetime.now(UTC).date())
     except ConfigError as error:
         try:
             load_allocations(tenants)

@@ -46,7 +46,7 @@ def lookup(
         raise typer.Exit(FINDING)
     facts = asdict(found) | {
         "prefix": str(found.prefix),
-        "retention_class": policy.class_of(found.tenant, found.retention_class),
+        "retention_class": policy.class_of(found.tenant, found.service, found.region, found.retention_class),
         "valid_from": time_text(found.valid_from) if found.valid_from is not None else None,
         "valid_to": time_text(found.valid_to) if found.valid_to is not None else None,
     }
@@ -54,5 +54,6 @@ def lookup(
         print_json(facts)
         return
     validity = f"{facts['valid_from'] or 'always'} to {facts['valid_to'] or 'further notice'}"
-    resource = f", resource {found.resource}" if found.resource else ""
-    print(f"{found.tenant} ({found.prefix}{resource}, class {facts['retention_class']}, {validity}, line {found.line})")
+    given = {"resource": found.resource, "service": found.service, "region": found.region}
+    told = "".join(f", {what} {value}" for what, value in given.items() if value)
+    print(f"{found.tenant} ({found.prefix}{told}, class {facts['retention_class']}, {validity}, line {found.line})")

@@ -12,6 +12,8 @@ import os
 import signal
 import time
 import uuid
+from collections.abc import Sequence
+from datetime import time as time_of_day
 from pathlib import Path
 from typing import Protocol
 
@@ -25,12 +27,17 @@ from collector.measurements import Attribution
 from collector.metrics import Metrics
 from collector.overdue import OverdueError, raise_at_alarm
 from collector.position import JournalError
+from collector.purge_schedule import PurgeSchedule
 from collector.purge_watch import PurgeWatch
 from collector.receiver_process import ReceiverProcess
+from collector.record import Record
+from collector.retained import Retained
 from collector.seldom import Seldom
 from collector.shards import Shard
 from collector.snapshots import Snapshots
 from collector.workers import Workers, count_of
+from ledger.entry import LedgerError
+from schema.disclosure import CATEGORIES
 from schema.tables import Category
 from settings.config import Config, Embedded
 from settings.errors import RefusalError, UnreachableError, UserError
@@ -50,6 +57,8 @@ class Sources(Protocol):
 
     worker: str
     """The module to be run as a worker: it knows them too."""
+    purge: Sequence[str]
+    """The command that purges."""
 
     def files(self) -> list[Path]:
         """Return the files to watch for changes."""
@@ -61,6 +70,14 @@ class Sources(Protocol):
 
     def enforce(self) -> None:
         """Bring the database's tables and TTL to what the policy last loaded says."""
+        ...
+
+    def purge_at(self) -> time_of_day | None:
+        """Return when the policy wants a purge each day, UTC; None where somebody else sees to it."""
+        ...
+
+    def retained(self) -> Retained:
+        """Return what is kept, from ClickHouse; UserError where it does not answer."""
         ...
 
 
@@ -82,7 +99,9 @@ class Daemon:
         self._ready = False
         self._seen: dict[Path, float] = {}
         self._watched_at = 0.0
-        self._purges = PurgeWatch(config, self.metrics)
+        self._purges = PurgeWatch(config, self.metrics, clock, sources.retained)
+        self._schedule = PurgeSchedule(sources.purge, clock)
+        self._record = Record(config.data_dir / "ledger", clock, self._run)
         self._node: Node | None = None
 
     def run(self) -> None:
@@ -130,6 +149,7 @@ class Daemon:
         self._forget()
         tally = self._receiver.tally
         self._accounts = Accounts(self._config, self._keeper, tally, listeners, self.metrics, self._clock, self._run)
+        self._record.started(self._policy())
         try:
             self._workers.start(self._used)  # they take a moment; the receiver's is shorter
             self._receiver.start()
@@ -142,8 +162,10 @@ class Daemon:
             self._ready = False
             self._receiver.stop()
             self._workers.stop()
+            self._schedule.stop()
             if self._node:
                 self._node.stop()
+            self._record.stopped()
 
     def _note_worker(self) -> None:
         self.metrics.restarts.labels("worker").inc()
@@ -204,6 +226,9 @@ class Daemon:
             self._restart_node(self._node)
         self._account()
         self._purges.look()
+        if self._ready:
+            self._schedule.look(self._sources.purge_at())
+        self._record.catch_up()
 
     def _restart_receiver(self) -> None:
         self.metrics.restarts.labels("receiver").inc()
@@ -242,7 +267,11 @@ class Daemon:
                 break
         self._used = used
         self.metrics.allocations.set(allocations)
-        self._kept = attribution.kept
+        self._kept, self._disclosed = attribution.kept, attribution.disclosure.categories
+
+    def _policy(self) -> bytes:
+        """Return the policy that is in force, as it was read."""
+        return self._snapshots.files(self._used)[self._sources.files().index(self._config.retention)].read_bytes()
 
     def _forget(self, *needed: str) -> None:
         """Delete copies of tenants and policy that nobody needs any more."""
@@ -253,11 +282,14 @@ class Daemon:
         before = self._used
         try:
             self._load()
+            self._record.changed(self._policy())
             self._sources.enforce()
         except UserError as error:
             self._used = before  # which the workers go on with
-            if isinstance(error, UnreachableError | JournalError):
+            if isinstance(error, UnreachableError | JournalError | LedgerError):
                 self._reload_at = time.monotonic() + _AGAIN
+            else:
+                self._record.refused(self._policy())
             self.metrics.reloads.labels("failed").inc()
             self.metrics.reload_failed.set(1)
             if str(error) != self._complaint:
@@ -276,6 +308,9 @@ class Daemon:
         unkept = [category.value for category in Category if category not in self._kept]
         if unkept:
             log.info("%s are not stored: %s names no such category", " and ".join(unkept), self._config.retention)
+        hidden = [category for category in CATEGORIES if category not in self._disclosed]
+        if hidden:
+            log.info("no column of %s is stored: %s does not disclose it", " or ".join(hidden), self._config.retention)
 
     def _changed(self) -> bool:
         return self._stamps() != self._seen

@@ -61,9 +61,9 @@ class DecoderBooks:
             name = self._known[sender] = self._names[-1 if entry is None or entry == NOT_LISTED else entry]
         return name
 
-    def book(self, block: Block, decoded: Decoded, flows: Flows, dropped: str | None) -> None:
+    def book(self, block: Block, decoded: Decoded, dropped: str | None) -> None:
         """Count a block; `dropped` says why its flows are not stored, None where they are."""
-        metrics = self._metrics
+        metrics, flows = self._metrics, decoded.flows
         metrics.datagrams_decoded.inc(decoded.datagrams - decoded.datagrams_bad)
         metrics.count_faults(decoded.faults)
         for kind, octets in decoded.octets.items():

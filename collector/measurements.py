@@ -1,4 +1,4 @@
-"""What a block holds beside flows: rollups of them, discarded packets and counters, as far as the policy keeps them."""
+"""What a block holds beside flows: rollups of them, discarded packets, counters, names, as far as they are stored."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from decoders import Decoded
 from decoders.block import Name, Naming
 from rollups.rollups import Rollups
 from schema.batch import Flows, Rows, Symbols
+from schema.disclosure import NAMES, Disclosure
 from schema.tables import DISCARDS, STORED_TABLES, Category
 from tenants.adaptors import INTERFACE, Adaptors
 from tenants.port_names import PortNames
@@ -25,6 +26,11 @@ class Attribution(Protocol):
     @property
     def kept(self) -> frozenset[str]:
         """The categories (`schema.tables.Category`) that may be stored."""
+        ...
+
+    @property
+    def disclosure(self) -> Disclosure:
+        """Which tables and columns may be stored; what the methods return has no others."""
         ...
 
     def attribute(self, flows: Flows) -> Flows:
@@ -42,18 +48,22 @@ class Attribution(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Measurements:
-    """Rows to be stored by table, and how many are not, because the policy does not name their category."""
+    """Rows to be stored by table; how many are not, because the policy does not name their category or disclose what
+    they cannot do without; and the names to be stored.
+    """
 
     kept: dict[str, Rows] = field(default_factory=dict)
     unkept: dict[str, int] = field(default_factory=dict)
+    names: Sequence[Name] = ()
 
 
 def measure(
     decoded: Decoded, flows: Flows, attribution: Attribution, adaptors: Adaptors, port_names: PortNames
 ) -> Measurements:
     """Return what a block held beside its `flows`, which are attributed. `adaptors` and `port_names` learn from it."""
+    disclosure = attribution.disclosure
     found = {DISCARDS.name: decoded.discards.rows} | {table: rows.rows for table, rows in decoded.counters.items()}
-    wanted = {table for table in found if _CATEGORIES[table] in attribution.kept}
+    wanted = {table for table in found if _CATEGORIES[table] in attribution.kept and disclosure.stores(table)}
     counters = {table: rows for table, rows in decoded.counters.items() if table in wanted and rows.rows}
     kept = attribution.counters(port_names.name(counters, [_interfaces(decoded.names)]), adaptors)
     if decoded.discards.rows and DISCARDS.name in wanted:
@@ -61,8 +71,9 @@ def measure(
     if Category.ROLLUPS in attribution.kept:
         rollups = Rollups()
         rollups.add(flows)
-        kept |= rollups.rows()
-    return Measurements(kept, {table: count for table, count in found.items() if count and table not in wanted})
+        kept |= {table: rows for table, rows in rollups.rows().items() if disclosure.stores(table)}
+    unkept = {table: count for table, count in found.items() if count and table not in wanted}
+    return Measurements(kept, unkept, decoded.names if disclosure.stores(NAMES) else ())
 
 
 def _interfaces(names: Sequence[Name]) -> Rows:

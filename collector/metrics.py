@@ -146,6 +146,17 @@ class Metrics:
             "reload_failed", "1 while the files on disk are not valid and older ones are in force."
         )
         self.purged_rows = self._counter("purge_rows_total", "Rows that purges have dropped, as their records say.")
+        self.purged_octets = self._counter("purge_octets_total", "Octets on disk of the rows that purges have dropped.")
+        self.oldest_row_age = self._gauge(
+            "oldest_row_age_seconds", "How long ago the oldest row was received; 0 without rows.", "category", "class"
+        )
+        self.oldest_row_limit = self._gauge(
+            "oldest_row_limit_seconds",
+            "How old it may get by the policy, its day's width included.",
+            "category",
+            "class",
+        )
+        self.holds_active = self._gauge("holds_active", "Holds that are in force.")
         self.purged_at = self._gauge("purge_last_success_timestamp_seconds", "When a purge last came to its end.")
         self.ready = self._gauge("ready", "1 while what is received is stored.")
         self.restarts = self._counter(

@@ -24,7 +24,6 @@ from collector.journal import Block, Journal
 from collector.measurements import Attribution, Measurements, measure
 from collector.metrics import Metrics
 from decoders import Decoded, State, decode
-from schema.batch import Flows
 from settings.config import Config
 from storage.ddl import FLOWS
 from tenants.adaptors import Adaptors
@@ -47,7 +46,6 @@ class Work:
 
     block: Block
     decoded: Decoded
-    flows: Flows
     measured: Measurements
     state: dict[str, Any] | None
     outcome: Future[Outcome | None]
@@ -114,8 +112,8 @@ class Pipeline:
         if state is not None:
             self._note_saved()
         token = self._journal.token(block)
-        outcome = self._threads.submit(self._inserts.store, token, block.before, flows, measured.kept, decoded.names)
-        self._flying.append(Work(block, decoded, flows, measured, state, outcome))
+        outcome = self._threads.submit(self._inserts.store, token, block.before, flows, measured.kept, measured.names)
+        self._flying.append(Work(block, decoded, measured, state, outcome))
         return True
 
     def settle(self, patience: float | None = 0.0) -> None:
@@ -135,7 +133,7 @@ class Pipeline:
             self._flying.popleft()
 
     def _commit(self, work: Work, outcome: Outcome) -> bool:
-        self._books.book(work.block, work.decoded, work.flows, outcome.dropped.get(FLOWS))
+        self._books.book(work.block, work.decoded, outcome.dropped.get(FLOWS))
         self._books.book_rows(work.measured, outcome.dropped)
         self._books.book_state(self._state, self._clock.now_ms())
         self._metrics.insert_retries.inc(outcome.retries)

@@ -32,7 +32,7 @@ from collector.pipeline import Pipeline
 from collector.shards import Shard
 from collector.snapshots import Snapshots
 from settings.config import Config
-from settings.errors import UserError
+from settings.errors import ConfigError, UserError
 from settings.parent import die_with
 from storage.client import Client, connect
 from storage.writer import Writer
@@ -84,13 +84,21 @@ class Sources:
         self._name, self._known = name, {name: attribution}
 
     def __call__(self, name: str | None) -> tuple[str, Attribution]:
-        """Return the attribution of a name, or the one in force where there are no such sources any more."""
+        """Return the attribution of a name, or the one in force where there are no such sources any more.
+
+        Nor are there any that can be read where another version has kept them: an upgrade must not end collecting.
+        """
         chosen = name or self._name
         if chosen not in self._known:
             files = self._snapshots.files(chosen)
-            if not files:
+            try:
+                attribution = self._load(files) if files else None
+            except ConfigError as error:
+                log.warning("a block that was being stored is attributed by the policy of now: %s", error)
+                attribution = None
+            if attribution is None:
                 return self._name, self._known[self._name]
-            self._known[chosen] = self._load(files)
+            self._known[chosen] = attribution
         return chosen, self._known[chosen]
 
 

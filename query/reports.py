@@ -52,23 +52,34 @@ def parse_statistic(text: str) -> tuple[str, str]:
 
 
 def flows_report(
-    filter: Node, since: datetime, until: datetime, limit: int, columns: Sequence[str] = tuple(BY_NAME)
+    filter: Node,
+    since: datetime,
+    until: datetime,
+    limit: int,
+    columns: Sequence[str] = tuple(BY_NAME),
+    source: str = FLOWS,
 ) -> Sql:
-    """Return the query for the newest `limit` flows, newest first; its columns are `columns`, volumes as exported."""
+    """Return the query for the newest `limit` flows, newest first; its columns are `columns`, volumes as exported.
+
+    `source` is the table of flows, or the view of `query.held`.
+    """
     for name in columns:
         _known(name, BY_NAME, "column")
     parameters = Parameters()
     clauses = (
         f"SELECT {', '.join(columns)}",
-        _selected(filter, since, until, parameters),
+        _selected(filter, since, until, parameters, source),
         f"ORDER BY time_received DESC LIMIT {_limit(limit, parameters)}",
     )
     return Sql(" ".join(clauses), parameters.values)
 
 
-def top_report(statistic: str, order: str, filter: Node, since: datetime, until: datetime, n: int) -> Sql:
+def top_report(
+    statistic: str, order: str, filter: Node, since: datetime, until: datetime, n: int, source: str = FLOWS
+) -> Sql:
     """Return the query for the `n` largest values of `statistic` by `order`; its columns are TOP_COLUMNS.
 
+    `source` is as of `flows_report`.
     `packets` and `bytes` are scaled by the sampling rate, `flows` counts records. `unknown_sampling` counts the flows
     whose exporter told no sampling rate: they went in as if unsampled.
     """
@@ -82,7 +93,7 @@ def top_report(statistic: str, order: str, filter: Node, since: datetime, until:
     clauses = (
         f"SELECT {key} AS key, count() AS flows, {_scaled('packets')}, {_scaled('bytes')},",
         "countIf(sampling_rate = 0) AS unknown_sampling",
-        f"FROM ({inner} {_selected(filter, since, until, parameters)})",
+        f"FROM ({inner} {_selected(filter, since, until, parameters, source)})",
         f"GROUP BY key ORDER BY {order} DESC, key LIMIT {_limit(n, parameters)}",
     )
     return Sql(" ".join(clauses), parameters.values)
@@ -92,13 +103,13 @@ def _scaled(column: str) -> str:
     return f"sum({column} * greatest(sampling_rate, 1)) AS {column}"
 
 
-def _selected(filter: Node, since: datetime, until: datetime, parameters: Parameters) -> str:
+def _selected(filter: Node, since: datetime, until: datetime, parameters: Parameters, source: str) -> str:
     bounds = (
         f"time_received >= {_moment(since, parameters)}",
         f"time_received < {_moment(until, parameters)}",
         condition(filter, parameters),
     )
-    return f"FROM {FLOWS} WHERE {' AND '.join(bounds)}"
+    return f"FROM {source} WHERE {' AND '.join(bounds)}"
 
 
 def _moment(moment: datetime, parameters: Parameters) -> str:

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from retention.policy import CATEGORIES, Policy, RetentionClass
+from retention.classes import RetentionClass
+from retention.policy import CATEGORIES, Policy
 from retention.stored import stored
 from storage.client import Client
 from storage.ddl import FLOWS

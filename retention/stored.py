@@ -1,11 +1,18 @@
-"""What lies in the tables that the policy speaks about: the flows' and those of `schema.tables`."""
+"""What lies in the tables that the policy speaks about, the flows' and those of `schema.tables`, and how it expires."""
 
 from __future__ import annotations
 
+from datetime import datetime
+
+from retention.expiry import expiry
+from retention.grace import dropped
+from retention.held import covers
+from retention.holds import Hold
+from retention.plan import Database
 from retention.policy import CATEGORIES
 from storage.client import Client
 from storage.ddl import FLOWS
-from storage.observe import Observed, Partition, observe, partitions
+from storage.observe import Observed, Partition, observe, partition_rows, partitions
 
 
 def stored(client: Client, observed: Observed | None = None) -> list[Partition]:
@@ -15,3 +22,16 @@ def stored(client: Client, observed: Observed | None = None) -> list[Partition]:
     """
     there = (observed or observe(client)).tables
     return [found for table in (FLOWS, *CATEGORIES) if table in there for found in partitions(client, table)]
+
+
+def filled(client: Client, observed: Observed) -> set[tuple[str, str]]:
+    """Return the tables and classes that have rows."""
+    there = [table for table in (FLOWS, *CATEGORIES) if table in observed.tables]
+    return {(table, name) for (table, name, _), rows in partition_rows(client, there).items() if rows}
+
+
+def look(client: Client, holds: tuple[Hold, ...], now: datetime) -> Database:
+    """Return all that a plan is made from."""
+    observed = observe(client)
+    found = tuple(stored(client, observed))
+    return Database(found, expiry(observed), covers(client, holds, found, now), dropped(client, observed, now), holds)

@@ -33,8 +33,8 @@ def _uint(name: str, doc: str, unit: str = "") -> Column:
     return Column(name, Kind.UINT, "u4", "UInt32", "ZSTD(1)", unit, "device", doc)
 
 
-def _symbol(name: str, doc: str) -> Column:
-    return Column(name, Kind.SYMBOL, "i4", "LowCardinality(String)", "ZSTD(1)", "", "device", doc)
+def _symbol(name: str, doc: str, category: str = "device") -> Column:
+    return Column(name, Kind.SYMBOL, "i4", "LowCardinality(String)", "ZSTD(1)", "", category, doc)
 
 
 COMMON: tuple[Column, ...] = (
@@ -46,8 +46,8 @@ COMMON: tuple[Column, ...] = (
     _uint("sequence", "Number of the sample among those of its source."),
     _uint("uptime", "How long the agent has been running, modulo 2**32.", "ms"),
     _symbol("name", "Name of the interface, host or virtual machine; of a port the last told if the sample has none."),
-    _symbol("tenant", "Tenant whose resource it is; empty where no allocation names it."),
-    _symbol("resource", "Resource by which the allocations name it."),
+    _symbol("tenant", "Tenant whose resource it is; empty where no allocation names it.", "attribution"),
+    _symbol("resource", "Resource by which the allocations name it.", "attribution"),
     BY_NAME["retention_class"],
 )
 """Columns that all tables of counters have."""

@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 import yaml
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 Location = Sequence[str | int]
 
@@ -40,6 +41,18 @@ _OURS = {
 }
 
 
+class Lines:
+    """Where in a file something stands: called with the keys and indexes that lead to it."""
+
+    def __init__(self, root: yaml.Node) -> None:
+        self._root = root
+
+    def __call__(self, *location: str | int) -> int | None:
+        """Return its line, counted from 1; None where the file does not have it."""
+        line, _, names = _find(self._root, location)
+        return line if len(names) == len(location) else None
+
+
 def explain(root: yaml.Node, model: type[BaseModel], fault: Any) -> tuple[int, str]:
     """Return the line and the words of one of pydantic's faults with the file that `root` stands for."""
     location: Location = fault["loc"]
@@ -50,7 +63,7 @@ def explain(root: yaml.Node, model: type[BaseModel], fault: Any) -> tuple[int, s
     if kind == "extra_forbidden":
         return line, f"unknown key '{last}'{_nearest(last, _keys_at(model, location[:-1]))}"
     if kind == "missing":
-        return line, f"the key '{last}' is missing{inside}"
+        return line, f"the key '{last}' is missing{inside}{_wanted(model, location)}"
     if kind == "union_tag_not_found":
         return line, f"the key {fault['ctx']['discriminator']} is missing{inside}"
     if kind == "union_tag_invalid":
@@ -72,6 +85,12 @@ def _nearest(key: str, known: list[str]) -> str:
     return f"; did you mean '{near[0]}'?" if near else f"; known here: {', '.join(known)}"
 
 
+def _wanted(model: type[BaseModel], location: Location) -> str:
+    """Return what a field's description says that a person is to write, if it has one."""
+    fields = (field for one in _models_at(model, location[:-1]) for field in _fields(one).items())
+    return next((f"; {field.description}" for key, field in fields if key == location[-1] and field.description), "")
+
+
 def _find(node: yaml.Node, location: Location) -> tuple[int, yaml.Node, list[str]]:
     """Return line, node and name of the deepest node on `location`, of which some parts only tell one model of many."""
     line = node.start_mark.line + 1
@@ -91,15 +110,25 @@ def _find(node: yaml.Node, location: Location) -> tuple[int, yaml.Node, list[str
 
 
 def _keys_at(model: type[BaseModel], location: Location) -> list[str]:
-    """Return the keys that are valid at `location` below `model`, following nested models, lists and mappings."""
+    """Return the keys that are valid at `location` below `model`."""
+    return list(dict.fromkeys(key for one in _models_at(model, location) for key in _fields(one)))
+
+
+def _models_at(model: type[BaseModel], location: Location) -> list[type[BaseModel]]:
+    """Return what can be at `location` below `model`, following nested models, lists and mappings."""
     candidates = [model]
     for part in location:
-        fields = [one.model_fields[str(part)] for one in candidates if str(part) in one.model_fields]
+        fields = [_fields(one)[str(part)] for one in candidates if str(part) in _fields(one)]
         if fields:
             candidates = [found for field in fields for found in _models_in(field.annotation)]
         else:  # an index, a name of the user's, or the tag that tells one model of many
             candidates = [one for one in candidates if _has_tag(one, part)] or candidates
-    return list(dict.fromkeys(key for one in candidates for key in one.model_fields))
+    return candidates
+
+
+def _fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """Return a model's fields by the keys that files have for them."""
+    return {field.alias or name: field for name, field in model.model_fields.items()}
 
 
 def _has_tag(model: type[BaseModel], tag: object) -> bool:

@@ -8,13 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from settings.errors import ConfigError
-from settings.explain import explain
+from settings.explain import Lines, explain
 
 Model = TypeVar("Model", bound="Section")
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
@@ -38,8 +39,14 @@ def read_text(path: Path) -> str:
         raise ConfigError(f"{path}:{line}: is not UTF-8 text ({error.reason}); save it as UTF-8") from None
 
 
-def load_yaml(path: Path, model: type[Model], environ: Mapping[str, str]) -> Model:
-    """Read `path` and return it as `model`; ConfigError lists every fault, one a line, each with its line number."""
+def load_yaml(
+    path: Path, model: type[Model], environ: Mapping[str, str], context: Mapping[str, Any] = MappingProxyType({})
+) -> Model:
+    """Read `path` and return it as `model`; ConfigError lists every fault, one a line, each with its line number.
+
+    Validators find in their context what is given as `context`, and as `line_of` the `settings.explain.Lines` of the
+    file.
+    """
     text = read_text(path)
     try:
         root = yaml.compose(text, Loader=_Loader)
@@ -55,7 +62,7 @@ def load_yaml(path: Path, model: type[Model], environ: Mapping[str, str]) -> Mod
     except RecursionError:
         raise ConfigError(f"{path}: nested too deeply") from None
     try:
-        return model.model_validate(values)
+        return model.model_validate(values, context={**context, "line_of": Lines(root)})
     except ValidationError as error:
         faults = sorted((explain(root, model, fault) for fault in error.errors()), key=lambda fault: fault[0])
         raise ConfigError("\n".join(f"{path}:{line}: {words}" for line, words in faults)) from None

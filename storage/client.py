@@ -154,10 +154,10 @@ class Client:
             answer = self._http.raw_query(sql, transport_settings=headers)
         return str(answer, "utf-8", "replace")
 
-    def command(self, sql: str) -> None:
-        """Run one statement that answers nothing (DDL, ALTER, SYSTEM)."""
+    def command(self, sql: str, parameters: Mapping[str, object] | None = None) -> None:
+        """Run one statement that answers nothing (DDL, ALTER, SYSTEM, INSERT SELECT); `parameters` as of `query`."""
         with self._errors():
-            self._http.command(sql)
+            self._http.command(sql, parameters=dict(parameters) if parameters else None)
 
     def create_database(self) -> None:
         """Make our database if it does not exist yet."""

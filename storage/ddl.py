@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 from schema.columns import FLOW_COLUMNS, VERSION, Column
 from schema.tables import DISCARDS, STORED_TABLES
+from storage.held_tables import COPIES, EVENTS, GONE, HELD_COLUMNS, SEARCHED, held, whole, whole_select
 
 FLOWS = "flows"
 DEDUPLICATION_WINDOW = 100_000
@@ -63,11 +64,12 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A materialized view that carries rows on into a table."""
+    """A materialized view that carries rows on into a table; or, without one, a plain view of these `columns`."""
 
     name: str
     target: str
     select: str
+    columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,9 @@ def _tuple(key: str) -> str:
 
 
 def create_view(view: View) -> str:
-    """Return the CREATE MATERIALIZED VIEW statement."""
+    """Return the CREATE VIEW statement; a plain view takes the place of the one that there is."""
+    if not view.target:
+        return f"CREATE OR REPLACE VIEW `{view.name}` AS {view.select}"
     return f"CREATE MATERIALIZED VIEW IF NOT EXISTS `{view.name}` TO `{view.target}` AS {view.select}"
 
 
@@ -157,7 +161,7 @@ def wanted(ttl_days: Mapping[str, int], category_days: Mapping[str, int] = Mappi
         for table in STORED_TABLES
     )
     names = replace(NAMES, ttl=f"seen + toIntervalDay({longest})")
-    return Schema(VERSION, (flows, *others, names, *_SMALL), formers=_FORMERS)
+    return Schema(VERSION, (flows, *others, names, *_SMALL, *_HELD), _WHOLE, _FORMERS)
 
 
 _SEARCHED = {
@@ -275,4 +279,80 @@ _SMALL = (
         order_by="time",
         comment="Purges that came to their end, whether or not anything was due",
     ),
+    Table(
+        "partitions_seen",
+        (
+            Field("time", _TIME),
+            Field("table_name", "String"),
+            Field("retention_class", "String"),
+            Field("day", "Date"),
+            Field("rows", "UInt64"),
+        ),
+        engine="ReplacingMergeTree(time)",
+        order_by="table_name, retention_class, day",
+        ttl="toDateTime(time) + toIntervalDay(400)",
+        comment="Partitions as a purge or `retention verify` last saw them: one that is missing was deleted too early",
+    ),
+    Table(
+        EVENTS,
+        (
+            Field("hold", "String"),
+            Field("number", "UInt32"),
+            Field("time", _TIME),
+            Field("action", "String"),
+            Field("person", "String"),
+            Field("details", "String"),
+        ),
+        order_by="hold, number",
+        comment="What happened to each hold, in turn; what a hold is follows from it",
+    ),
+    Table(
+        COPIES,
+        (
+            Field("table_name", "String"),
+            Field("retention_class", "String"),
+            Field("day", "Date"),
+            Field("number", "UInt32"),
+            Field("time", _TIME),
+            Field("rows", "UInt64"),
+            Field("hash_sum", "UInt64"),
+            Field("hash_xor", "UInt64"),
+            Field("columns", "Array(String)"),
+            Field("scopes", "String"),
+            Field("holds", "Array(String)"),
+        ),
+        order_by="table_name, retention_class, day, number",
+        comment="Verified copies of held rows; a partition's has the rows and the hash of one of its records",
+    ),
+    Table(
+        GONE,
+        (
+            Field("table_name", "String"),
+            Field("retention_class", "String"),
+            Field("day", "Date"),
+            Field("number", "UInt32"),
+            Field("time", _TIME),
+            Field("gone", "UInt8"),
+        ),
+        order_by="table_name, retention_class, day, number",
+        comment="Partitions that were dropped while rows of them are held; the highest number counts",
+    ),
 )
+
+
+def _held(table: Table) -> Table:
+    """Return the table of a table's held rows: of the same columns, keys and indexes, and without any expiry."""
+    expiring = ("ttl_only_drop_parts", "merge_with_ttl_timeout", "materialize_ttl_recalculate_only")
+    once = "non_replicated_deduplication_window"  # equal rows are copied as often as they are there
+    settings = tuple(one for one in table.settings if one[0] not in (*expiring, once))
+    return replace(
+        table,
+        name=held(table.name),
+        former_order="",
+        settings=settings,
+        comment=f"Rows of {table.name} that a hold covers; never expires, see docs/retention.md",
+    )
+
+
+_HELD = tuple(_held(table) for table in (_FLOWS, *_OTHERS.values()) if table.name in HELD_COLUMNS)
+_WHOLE = tuple(View(whole(table), "", whole_select(table), HELD_COLUMNS[table]) for table in SEARCHED)

@@ -43,6 +43,8 @@ def plan(wanted: Schema, observed: Observed) -> list[Step]:
     for view in wanted.views:
         if view.name not in observed.views:
             steps.append(Step(create_view(view), f"there is no view {view.name}"))
+        elif observed.plain.get(view.name, view.columns) != view.columns:
+            steps.append(Step(create_view(view), f"{view.name} has other columns"))
     for former in wanted.formers:
         has = observed.tables.get(former.name)
         if has and former.columns <= {field.name for field in has.fields}:
@@ -82,7 +84,9 @@ def _change(table: Table, has: Table) -> Iterator[Step]:
         if name not in indexed:
             # For the parts to come: those that are there get theirs as they merge, and are read whole until then.
             yield Step(f"ALTER TABLE `{table.name}` ADD {index}", f"{table.name} has no index {name}")
-    if table.ttl != has.ttl and not (table.keeps_ttl and has.ttl):
+    if has.ttl and not table.ttl:
+        yield Step(f"ALTER TABLE `{table.name}` REMOVE TTL", f"{table.name} expires by '{has.ttl}', and must not")
+    elif table.ttl != has.ttl and not (table.keeps_ttl and has.ttl):
         sql = f"ALTER TABLE `{table.name}` MODIFY TTL {table.ttl} {_AT_ONCE}"
         yield Step(sql, f"{table.name} expires by '{has.ttl or 'nothing'}', not by '{table.ttl}'")
     missing = [f"{name} = {value}" for name, value in table.settings if name not in dict(has.settings)]

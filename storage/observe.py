@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -28,6 +30,10 @@ _COLUMNS = """
 _PARTS = """
     SELECT partition, any(partition_id), sum(rows), sum(bytes_on_disk) FROM system.parts
     WHERE active AND database = {database:String} AND table = {table:String} GROUP BY partition ORDER BY partition"""
+_ROWS = """
+    SELECT table, partition, sum(rows) FROM system.parts
+    WHERE active AND rows > 0 AND database = {database:String} AND table IN {tables:Array(String)}
+    GROUP BY table, partition"""
 # Grouped by the partition key itself, this is answered from the parts' metadata without reading a row.
 _TIMES = """
     SELECT toString(retention_class), toDate(time_received) AS day, min(time_received), max(time_received)
@@ -36,11 +42,15 @@ _TIMES = """
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """A database as it is; `version` is the schema version that its flows table carries, None without such a table."""
+    """A database as it is; `version` is the schema version that its flows table carries, None without such a table.
+
+    `views` are of either kind; `plain` has the columns of those that are not materialized.
+    """
 
     version: int | None
     tables: dict[str, Table]
     views: frozenset[str]
+    plain: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +73,14 @@ def observe(client: Client) -> Observed:
     fields: dict[str, list[Field]] = {}
     for table, name, kind, codec, comment in client.query(_COLUMNS, database).rows:
         fields.setdefault(table, []).append(Field(name, kind, _codec(codec), comment))
-    tables, views, version = {}, set(), None
+    tables, views, plain, version = {}, set(), {}, None
     for name, full, partition_by, primary_key, order_by, comment, engine, created in client.query(
         _TABLES, database
     ).rows:
-        if engine == "MaterializedView":
+        if engine in ("MaterializedView", "View"):
             views.add(name)
+            if engine == "View":
+                plain[name] = tuple(field.name for field in fields.get(name, ()))
             continue
         ttl = _TTL.search(full)
         tables[name] = Table(
@@ -86,7 +98,7 @@ def observe(client: Client) -> Observed:
         carried = _VERSION.fullmatch(comment)
         if name == FLOWS and carried:
             version = int(carried[1])
-    return Observed(version, tables, frozenset(views))
+    return Observed(version, tables, frozenset(views), plain)
 
 
 def _settings(engine: str) -> tuple[tuple[str, str], ...]:
@@ -111,13 +123,25 @@ def ttl_days(table: Table) -> dict[str, int]:
     return {re.sub(r"\\(.)", r"\1", name): int(days) for name, days in _BRANCH.findall(table.ttl)}
 
 
+def class_and_day(partition: str) -> tuple[str, date]:
+    """Return the retention class and the day of a partition as ClickHouse prints it."""
+    retention_class, day = ast.literal_eval(partition)
+    return str(retention_class), date.fromisoformat(day)
+
+
 def partitions(client: Client, table: str = FLOWS) -> list[Partition]:
     """Return the partitions of `flows`, or of a table laid out like it, by class and day."""
     times = {(name, day): (oldest, newest) for name, day, oldest, newest in client.query(_TIMES, {"table": table}).rows}
     found = []
     for text, partition_id, rows, size in client.query(_PARTS, {"database": client.database, "table": table}).rows:
-        retention_class, day_text = ast.literal_eval(text)
-        day = date.fromisoformat(day_text)
+        retention_class, day = class_and_day(text)
         oldest, newest = times.get((retention_class, day), (None, None))
         found.append(Partition(partition_id, retention_class, day, rows, size, oldest, newest, table))
     return found
+
+
+def partition_rows(client: Client, tables: Sequence[str]) -> dict[tuple[str, str, date], int]:
+    """Return the rows of each partition of tables laid out like `flows`, by table, class and day, in one query."""
+    found = client.query(_ROWS, {"database": client.database, "tables": list(tables)}).rows
+    named = {(table, *ast.literal_eval(text)): rows for table, text, rows in found}
+    return {(table, name, date.fromisoformat(day)): rows for (table, name, day), rows in named.items()}

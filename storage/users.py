@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from xml.sax.saxutils import escape
 
+from storage.held_tables import COPIES, EVENTS, GONE, STAGING
+
 ROLES = ("admin", "ingest", "query", "retention")
 LOOPBACK = "127.0.0.1"
 _LOG_FLUSH_MS = 2000
@@ -35,21 +37,44 @@ def grants(role: str, database: str) -> tuple[str, ...]:
         case "admin":
             return ("GRANT ALL ON *.* WITH GRANT OPTION",)
         case "ingest":
-            closed = [*(f"`{database}`.{table}" for table in ("purges", "purge_runs", "part_audit")), *people]
+            others = (
+                "purges",
+                "purge_runs",
+                "partitions_seen",
+                "part_audit",
+                EVENTS,
+                "held_*",
+                "dropped_*",
+                f"{STAGING}*",
+            )
+            closed = [*(f"`{database}`.{table}" for table in others), *people]
             return (
                 f"GRANT INSERT ON `{database}`.*",
                 *(f"REVOKE INSERT ON {table}" for table in closed),
                 "GRANT SELECT(database, table, max_block_number) ON system.parts",
             )
         case "query":
-            return (f"GRANT SELECT ON `{database}`.*", *(f"REVOKE SELECT ON {table}" for table in people))
+            # The scopes of holds name persons; what they hold is read as any other rows.
+            closed = [*people, *(f"`{database}`.{table}" for table in (EVENTS, COPIES, f"{STAGING}*", "dropped_*"))]
+            return (f"GRANT SELECT ON `{database}`.*", *(f"REVOKE SELECT ON {table}" for table in closed))
         case "retention":
-            rights = "SELECT, ALTER DELETE, ALTER TTL, ALTER MATERIALIZE TTL"
+            rights = "SELECT, ALTER DELETE, ALTER TTL, ALTER MATERIALIZE TTL, ALTER MOVE PARTITION"
             system = ("parts", "detached_parts", "part_log", "mutations", "merges")
             return (
                 f"GRANT {rights} ON `{database}`.*",
+                # What happened to holds only grows, and held rows never get an expiry.
+                *(f"REVOKE ALTER DELETE ON `{database}`.{table}" for table in (EVENTS, COPIES, GONE)),
+                *(f"REVOKE ALTER TTL, ALTER MATERIALIZE TTL ON `{database}`.{table}" for table in (EVENTS, "held_*")),
                 f"GRANT INSERT ON `{database}`.purges",
                 f"GRANT INSERT ON `{database}`.purge_runs",
+                f"GRANT INSERT ON `{database}`.partitions_seen",
+                f"GRANT INSERT ON `{database}`.{EVENTS}",
+                f"GRANT INSERT ON `{database}`.held_*",
+                # Copies of held rows are made in tables of their own, so that two runs cannot mix theirs.
+                f"GRANT CREATE TABLE, DROP TABLE, INSERT ON `{database}`.{STAGING}*",
+                "GRANT TABLE ENGINE ON MergeTree",
+                # What is dropped lies aside where the policy has a grace.
+                f"GRANT INSERT ON `{database}`.dropped_*",
                 *(f"GRANT SELECT ON system.{table}" for table in system),
             )
     raise KeyError(role)

@@ -19,14 +19,15 @@ from tenants.cells import ALWAYS, FOREVER, parse_end, parse_label, parse_prefix,
 from tenants.rows import Row, read_rows
 
 MAX_FAULTS = 20
-_PARSERS = (parse_prefix, parse_tenant, parse_label, parse_label, parse_start, parse_end)
+_PARSERS = (parse_prefix, parse_tenant, *(parse_label,) * 4, parse_start, parse_end)
 
 
 @dataclass(frozen=True, slots=True)
 class Allocation:
     """A prefix held by a tenant from `valid_from` (inclusive) to `valid_to` (exclusive), ms; None is unbounded.
 
-    `resource` and `retention_class` are None where the file is silent; `line` is the row's line in the file.
+    `resource`, `service`, `region` and `retention_class` are None where the file is silent; `line` is the row's line
+    in the file.
     """
 
     prefix: IPv4Network | IPv6Network
@@ -36,6 +37,8 @@ class Allocation:
     valid_from: int | None
     valid_to: int | None
     line: int
+    service: str | None = None
+    region: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +46,8 @@ class Allocations:
     """The n allocations of the file `path`, in its order, as columns.
 
     `first` is the first address, uint8 (n, 16), IPv4 mapped; `length` counts bits of those 128 (IPv4 /24 is 120);
-    `valid_from` and `valid_to` are int64 ms, `ALWAYS` and `FOREVER` where unbounded. Of `resources` and `classes` the
-    empty name is none.
+    `valid_from` and `valid_to` are int64 ms, `ALWAYS` and `FOREVER` where unbounded. Of `resources`,
+    `services`, `regions` and `classes` the empty name is none.
     """
 
     path: Path
@@ -54,6 +57,8 @@ class Allocations:
     valid_to: npt.NDArray[np.int64]
     tenants: Symbols
     resources: Symbols
+    services: Symbols
+    regions: Symbols
     classes: Symbols
     lines: npt.NDArray[np.int32]
 
@@ -70,6 +75,8 @@ class Allocations:
             valid_from=None if start == ALWAYS else start,
             valid_to=None if end == FOREVER else end,
             line=int(self.lines[index]),
+            service=self.services.names[self.services.codes[index]] or None,
+            region=self.regions.names[self.regions.codes[index]] or None,
         )
 
     def digest(self) -> bytes:
@@ -77,7 +84,7 @@ class Allocations:
         digest = hashlib.sha256()
         for values in (self.first, self.length, self.valid_from, self.valid_to):
             digest.update(values.tobytes())
-        for column in (self.tenants, self.resources, self.classes):
+        for column in (self.tenants, self.resources, self.services, self.regions, self.classes):
             digest.update(column.codes.tobytes())
             digest.update("\0".join(column.names).encode())
         return digest.digest()
@@ -103,14 +110,14 @@ class _Names:
         return Symbols(np.frombuffer(self.codes, np.int32), tuple(self.numbers))
 
 
-def _parse(row: Row) -> tuple[bytes, int, str, str, str, int, int]:
+def _parse(row: Row) -> tuple[bytes, int, str, tuple[str, ...], int, int]:
     if row.fault:
         raise ValueError(row.fault)
-    prefix, tenant, resource, retention_class, valid_from, valid_to = row.cells
+    prefix, tenant, *labels, valid_from, valid_to = row.cells
     start, end = parse_start(valid_from), parse_end(valid_to)
     if end <= start:
         raise ValueError(f"valid_to {valid_to} is not after valid_from {valid_from}; the end is exclusive")
-    return *parse_prefix(prefix), parse_tenant(tenant), parse_label(resource), parse_label(retention_class), start, end
+    return *parse_prefix(prefix), parse_tenant(tenant), tuple(map(parse_label, labels)), start, end
 
 
 def _faults(row: Row) -> Iterator[str]:
@@ -140,11 +147,12 @@ class _Builder:
         self.valid_from = array("q")
         self.valid_to = array("q")
         self.lines = array("i")
-        self.tenants, self.resources, self.classes = _Names(), _Names(), _Names()
+        self.tenants = _Names()
+        self.labels = tuple(_Names() for _ in range(4))  # resource, service, region and class, as in `COLUMNS`
 
     def add(self, row: Row) -> None:
         try:
-            first, length, tenant, resource, retention_class, start, end = _parse(row)
+            first, length, tenant, labels, start, end = _parse(row)
         except ValueError:
             self.faults += [(row.line, fault) for fault in _faults(row)]
             return
@@ -154,10 +162,11 @@ class _Builder:
         self.valid_to.append(end)
         self.lines.append(row.line)
         self.tenants.add(tenant)
-        self.resources.add(resource)
-        self.classes.add(retention_class)
+        for names, label in zip(self.labels, labels, strict=True):
+            names.add(label)
 
     def build(self) -> Allocations:
+        resources, services, regions, classes = (names.symbols() for names in self.labels)
         allocations = Allocations(
             path=self.path,
             first=np.frombuffer(self.first, np.uint8).reshape(-1, 16),
@@ -165,8 +174,10 @@ class _Builder:
             valid_from=np.frombuffer(self.valid_from, np.int64),
             valid_to=np.frombuffer(self.valid_to, np.int64),
             tenants=self.tenants.symbols(),
-            resources=self.resources.symbols(),
-            classes=self.classes.symbols(),
+            resources=resources,
+            services=services,
+            regions=regions,
+            classes=classes,
             lines=np.frombuffer(self.lines, np.int32),
         )
         self.faults += _overlaps(allocations)
@@ -203,8 +214,8 @@ def _overlaps(allocations: Allocations) -> Iterator[tuple[int, str]]:
 def load_allocations(path: Path) -> Allocations:
     """Read the allocation file `path`, .csv or .yaml; ConfigError lists the faults, one a line, the first 20 of them.
 
-    `prefix` and `tenant` are required, `resource`, `class`, `valid_from` and `valid_to` may be empty or absent. Times
-    are RFC 3339 with a zone; a date alone is its midnight UTC.
+    `prefix` and `tenant` are required, `resource`, `service`, `region`, `class`, `valid_from` and `valid_to` may be
+    empty or absent. Times are RFC 3339 with a zone; a date alone is its midnight UTC.
     """
     builder = _Builder(path)
     for row in read_rows(path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -24,8 +25,8 @@ class Classes(Protocol):
     def unassigned_class(self) -> str:
         """The class of flows without a tenant."""
 
-    def class_of(self, tenant: str, allocation_class: str | None) -> str:
-        """Return the class of a tenant's flows under an allocation that names a class, or None."""
+    def class_of(self, tenant: str, service: str | None, region: str | None, allocation_class: str | None) -> str:
+        """Return the class of a tenant's flows under an allocation that names service, region and class, or None."""
 
     def between(self, one: str, other: str) -> str:
         """Return the class of flows between tenants of the two classes."""
@@ -96,14 +97,31 @@ def _class_tables(
     The class of an allocation, intp (n + 1,), counts from 1; 0, also the last entry, stands for no tenant. With k
     names the third, int32 ((k + 1)^2,), holds the index of a name at source class * (k + 1) + target class.
     """
-    tenants, named = allocations.tenants, allocations.classes
-    pairs, places = np.unique(np.stack((tenants.codes, named.codes)), axis=1, return_inverse=True)
-    of_pair = [classes.class_of(tenants.names[tenant], named.names[name] or None) for tenant, name in pairs.T.tolist()]
-    names = tuple(sorted({*of_pair, classes.unassigned_class}))
+    given = (allocations.tenants, allocations.services, allocations.regions, allocations.classes)
+    first, places = _distinct(
+        allocations.tenants.codes, [column.codes for column in given[1:] if len(column.names) > 1]
+    )
+    columns = [[column.names[code] for code in column.codes[first].tolist()] for column in given]
+    of_each = [
+        classes.class_of(tenant, service or None, region or None, name or None)
+        for tenant, service, region, name in zip(*columns, strict=True)
+    ]
+    names = tuple(sorted({*of_each, classes.unassigned_class}))
     ends = (None, *names)
     between = [names.index(_of_ends(one, other, classes)) for one in ends for other in ends]
-    codes = np.array([names.index(name) + 1 for name in of_pair], np.intp)
-    return np.append(codes[places.ravel()], np.intp(0)), names, np.array(between, np.int32)
+    codes = np.array([names.index(name) + 1 for name in of_each], np.intp)
+    return np.append(codes[places], np.intp(0)), names, np.array(between, np.int32)
+
+
+def _distinct(
+    tenants: npt.NDArray[np.int32], others: Sequence[npt.NDArray[np.int32]]
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Return where rows that differ in any of the columns stand first, and for each row which of these it is like."""
+    keys = tenants.astype(np.int64)
+    for codes in others:
+        keys = np.unique(keys, return_inverse=True)[1] << 32 | codes
+    _, first, places = np.unique(keys, return_index=True, return_inverse=True)
+    return first, places
 
 
 def _of_ends(one: str | None, other: str | None, classes: Classes) -> str:

@@ -80,7 +80,7 @@ def parse_tenant(text: str) -> str:
 
 
 def parse_label(text: str) -> str:
-    """Return a resource or class name: printable, at most 128 characters, empty for none."""
+    """Return the name of a resource, service, region or class: printable, at most 128 characters, empty for none."""
     if len(text) > MAX_NAME:
         raise ValueError(f"'{text[:20]}...' has {len(text)} characters; the limit is {MAX_NAME}")
     if not text.isprintable():

@@ -13,7 +13,7 @@ import yaml
 from settings.errors import ConfigError
 from settings.source import read_text
 
-COLUMNS = ("prefix", "tenant", "resource", "class", "valid_from", "valid_to")
+COLUMNS = ("prefix", "tenant", "resource", "service", "region", "class", "valid_from", "valid_to")
 REQUIRED = ("prefix", "tenant")
 
 

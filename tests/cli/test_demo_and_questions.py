@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -116,3 +117,61 @@ def test_lookup_as_of_a_time(config: str) -> None:
     done = flowkeep("tenants", "lookup", "8.8.8.8", "-c", config)
     assert done.returncode == 1
     assert "unassigned" in done.stdout
+
+
+def test_a_purge_left_a_certificate_that_anybody_can_check(config: str, told: tuple[Path, dict[str, Any]]) -> None:
+    directory, report = told
+    (path,) = (directory / "data" / "retention" / "certificates").iterdir()
+    text = json.loads(path.read_text())
+    assert (text["rows"], text["verified"]) == (report["purged_rows"], True)
+    assert path.stem in flowkeep("retention", "certificate", "-c", config).stdout
+    assert flowkeep("retention", "certificate", "--check", str(path), "-c", config).returncode == 0
+    path.with_name("forged.json").write_text(path.read_text().replace(f'"rows": {text["rows"]}', '"rows": 1'))
+    done = flowkeep("retention", "certificate", "--check", str(path.with_name("forged.json")), "-c", config)
+    assert done.returncode == 1
+    assert "the signature is not of this text" in done.stderr
+    path.with_name("forged.json").unlink()
+
+
+def test_the_policy_is_kept_as_measured_and_can_be_told(config: str) -> None:
+    done = flowkeep("retention", "plan", "--json", "-c", config)
+    plan = json.loads(done.stdout)
+    assert (done.returncode, plan["drop"], plan["refused"]) == (0, [], None)
+    assert "Nothing is due." in flowkeep("retention", "plan", "-c", config).stdout
+    done = flowkeep("retention", "verify", "-c", config)
+    assert (done.returncode, "all is kept as the policy says" in done.stdout) == (0, True), done.stdout
+    assert "How long we keep what" in flowkeep("retention", "statement", "-c", config).stdout
+    assert flowkeep("retention", "statement", "--format", "html", "-c", config).stdout.startswith("<section>")
+    done = flowkeep("retention", "apply", "--plan", plan["fingerprint"], "-c", config)
+    assert (done.returncode, done.stdout) == (0, "nothing is due\n"), done.stderr
+    done = flowkeep("retention", "apply", "--plan", "0" * 12, "-c", config)
+    assert (done.returncode, "make one with" in done.stderr) == (1, True)
+    explained = flowkeep("retention", "explain", "--tenant", MOVED_TO, "-c", config)
+    assert explained.returncode == 0, explained.stderr
+
+
+def test_what_if_says_what_a_shorter_policy_would_cost(config: str, tmp_path: Path) -> None:
+    policy = (Path(config).parent / "retention.yaml").read_text()
+    other = tmp_path / "other.yaml"
+    other.write_text(re.sub(r"keep_for: (?:[2-9]|\d\d+)d", "keep_for: 1d", policy))
+    done = flowkeep("retention", "what-if", "--policy", str(other), "--json", "-c", config)
+    classes = json.loads(done.stdout)["classes"]
+    assert {one["new_days"] for one in classes} == {1}
+    assert all(one["left"] <= one["bytes"] for one in classes)
+
+
+def test_a_hold_copies_what_it_covers_and_is_on_the_ledger(config: str) -> None:
+    done = flowkeep(
+        "hold", "place", "--address", MOVED_ADDRESS, "--kind", "legal", "--clock", "epoc", "--reference", "A-17",
+        "--reason", "preservation order", "--json", "-c", config,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    counted = flowkeep("sql", f"SELECT count() FROM flows WHERE src_addr = '{MOVED_ADDRESS}' "
+                              f"OR dst_addr = '{MOVED_ADDRESS}'", "-c", config)  # fmt: skip
+    held = flowkeep("sql", "SELECT count() FROM held_flows", "-c", config)
+    assert int(held.stdout) >= int(counted.stdout) > 0
+    shown = flowkeep("ledger", "show", "--json", "-c", config).stdout
+    actions = [json.loads(line)["action"] for line in shown.splitlines()]
+    assert {"hold_placed", "purge", "certificate", "privileged_query", "start"} <= set(actions)
+    assert MOVED_ADDRESS not in shown
+    assert flowkeep("ledger", "verify", "-c", config).returncode == 0

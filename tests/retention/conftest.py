@@ -1,12 +1,13 @@
 """The example policy, and partitions in a line each."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 
 import pytest
 
 from retention.policy import Policy, load_policy
+from storage.client import Client
 from storage.ddl import wanted
 from storage.embedded import Node
 from storage.observe import Partition
@@ -35,3 +36,10 @@ def partition() -> Callable[..., Partition]:
         return Partition("id", retention_class, date.fromisoformat(day), 7, 700, None, None, table=table)
 
     return partition
+
+
+@pytest.fixture
+def client(database: Node) -> Iterator[Client]:
+    """A client of the retention role."""
+    with database.connect("retention") as client:
+        yield client

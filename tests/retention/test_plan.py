@@ -1,13 +1,15 @@
 """Plans: what is due when, why, and what nobody may drop; and the guard that does not take a plan's word for it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from retention.guard import permit
+from retention.classes import Limits, PurgeSettings
+from retention.guard import Allowance, permit, permit_drop
 from retention.plan import Plan, Step, make_plan
 from retention.policy import Policy
 from settings.errors import RefusalError
@@ -113,7 +115,7 @@ def test_no_plan_drops_a_moment_before_its_age_nor_forgets_one(
 ) -> None:
     partitions = [Partition("id", name, day, 1, 1, None, None, table=table) for (table, name), day in stored]
     plan = make_plan(partitions, policy, now)
-    permit(plan, policy, now)
+    permit(plan, policy, now, frozenset(Allowance))
     planned = [step.partition for step in plan.steps]
     for partition in partitions:
         kept = PLACES[partition.table, partition.retention_class]
@@ -160,3 +162,38 @@ def test_guard_goes_by_the_category_and_its_table(policy: Policy, partition: Mak
 def test_guard_refuses_a_policy_without_classes(policy: Policy) -> None:
     with pytest.raises(RefusalError, match="no classes"):
         permit(Plan(DUE, (), ()), policy.model_copy(update={"classes": {}}), DUE)
+
+
+def test_guard_lets_a_purge_take_what_became_due_and_asks_about_a_share_that_was_due_before(
+    policy: Policy, partition: Make
+) -> None:
+    days = [partition("basic", f"2026-10-{day}") for day in range(10, 20)]
+    kept = [partition("basic", "2026-11-15") for _ in range(20)]
+    last = make_plan([days[-1], partition("basic", "2026-11-01")], policy, datetime(2026, 11, 3, 1, tzinfo=UTC))
+    permit(last, policy, last.now)
+    plan = make_plan([*days, *kept], policy, DUE)
+    with pytest.raises(
+        RefusalError, match=r"70 of 210 rows \(33%\) would go .* 7,000 of 21,000 octets .* --allow share$"
+    ):
+        permit(plan, policy, DUE)
+    permit(plan, policy, DUE, frozenset({Allowance.SHARE}))
+    few = policy.model_copy(update={"purge": PurgeSettings(limits=Limits(rows=1, bytes=1, partitions=9))})
+    with pytest.raises(RefusalError, match=r"10 partitions would go"):
+        permit(plan, few, DUE)
+
+
+def test_guard_asks_about_a_review_that_is_long_past(policy: Policy, partition: Make) -> None:
+    now = datetime(2027, 12, 1, tzinfo=UTC)
+    plan = make_plan([partition("basic", "2027-11-16")], policy, now)
+    assert len(plan.steps) == 1
+    with pytest.raises(RefusalError, match=r"the review of basic, .* is overdue by more than 90 d.* --allow review"):
+        permit(plan, policy, now)
+    permit(plan, policy, now, frozenset({Allowance.REVIEW}))
+
+
+def test_guard_passes_no_step_whose_held_rows_have_no_verified_copy(policy: Policy, partition: Make) -> None:
+    (step,) = make_plan([partition("basic", "2026-11-01")], policy, DUE).steps
+    permit_drop(step)
+    permit_drop(replace(step, holds=("h1",), held=3, copied=True))
+    with pytest.raises(RefusalError, match=r"3 rows are under hold h1, and there is no verified copy"):
+        permit_drop(replace(step, holds=("h1",), held=3, copied=False))

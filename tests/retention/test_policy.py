@@ -1,12 +1,15 @@
 """The policy file: what it says, and what it may not say."""
 
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 import pytest
 
-from retention.policy import Categories, Policy, load_policy
+from retention.classes import MOST_DAYS, MOST_MARGIN, Categories
+from retention.policy import Policy, load_policy
 from schema.tables import Category
 from settings.errors import ConfigError
+from storage.embedded import Node
 from tenants.allocations import load_allocations
 
 EXAMPLE = Path(__file__).parents[2] / "configs" / "retention.yaml"
@@ -51,7 +54,7 @@ def test_rows_of_a_class_that_their_table_has_not_are_unexplained(policy: Policy
 
 
 def test_every_category_can_be_named() -> None:
-    assert set(Categories.model_fields) == set(Category)
+    assert set(Categories.model_fields) == {*Category, "ledger", "logs"}
 
 
 @pytest.mark.parametrize("section", ["", "categories: {}\n"])
@@ -91,13 +94,6 @@ def test_faults_of_categories_have_their_lines(tmp_path: Path) -> None:
     purpose, name = str(caught.value).splitlines()
     assert purpose.startswith(f"{path}:{lines.index('    purpose: profit') + 1}: categories.counters.purpose: expected")
     assert name == f"{path}:{lines.index('  discard:') + 1}: unknown key 'discard'; did you mean 'discards'?"
-
-
-def test_tenant_entry_wins_over_the_allocation_and_that_over_the_default(policy: Policy) -> None:
-    policy = policy.model_copy(update={"tenants": {"acme": "extended"}})
-    assert policy.class_of("acme", "basic") == "extended"
-    assert policy.class_of("umbrella", "basic") == "basic"
-    assert policy.class_of("umbrella", None) == "standard"
 
 
 def test_flows_between_tenants_keep_the_shorter_or_the_longer_age(policy: Policy) -> None:
@@ -155,3 +151,106 @@ def test_allocation_of_an_unknown_class_is_named_with_file_and_line(tmp_path: Pa
     with pytest.raises(ConfigError) as caught:
         policy.check_classes(load_allocations(path))
     assert str(caught.value) == f"{path}:3: there is no class 'basc'; did you mean 'basic'?"
+
+
+def test_no_age_outlasts_the_32_bits_of_clickhouses_expiry(tmp_path: Path) -> None:
+    (fault,) = faults(tmp_path, ("keep_for: 14d", "keep_for: 36500d"))
+    assert "ClickHouse keeps the time of expiry in 32 bits" in fault
+    load_policy(EXAMPLE, {}, date(2095, 1, 1) - timedelta(days=400))
+    with pytest.raises(ConfigError) as caught:
+        load_policy(EXAMPLE, {}, date(2105, 12, 31))
+    assert [line.split(": ")[1] for line in str(caught.value).splitlines()] == [
+        "classes.extended.keep_for",
+        "categories.counters.keep_for",
+        "categories.rollups.keep_for",
+        "categories.logs.keep_for",  # but not the ledger's, which is no table
+    ]
+
+
+def test_clickhouse_tells_the_longest_expiry_of_a_policy_and_wraps_a_longer_one(database: Node) -> None:
+    """Trap L6: an expiry past 2106 is stored as one long ago."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    with database.connect("admin") as admin:
+        found = []
+        for days in (MOST_DAYS + MOST_MARGIN, 36_500):
+            ttl = f"t + toIntervalDay({days})"
+            admin.command("DROP TABLE IF EXISTS longest SYNC")
+            admin.command(f"CREATE TABLE longest (t DateTime64(3, 'UTC')) ENGINE MergeTree ORDER BY t TTL {ttl}")
+            admin.command("SYSTEM STOP TTL MERGES longest")
+            admin.command(f"INSERT INTO longest VALUES ('{now:%Y-%m-%d %H:%M:%S}')")
+            ((expiry,),) = admin.query(
+                "SELECT toUnixTimestamp(delete_ttl_info_max) FROM system.parts WHERE active AND table = 'longest'"
+            ).rows
+            found.append(datetime.fromtimestamp(expiry, UTC))
+        admin.command("DROP TABLE longest SYNC")
+    assert found[0] == now + timedelta(days=MOST_DAYS + MOST_MARGIN)
+    assert found[1] < now
+
+
+def test_the_purges_settings_have_defaults_and_bounds(tmp_path: Path, policy: Policy) -> None:
+    path = tmp_path / "retention.yaml"
+    path.write_text(EXAMPLE.read_text().partition("# The purge drops")[0])
+    assert load_policy(path, {}).purge == policy.purge.model_copy(update={"schedule": None})
+    assert policy.purge.schedule == time(3, 15)
+    assert (policy.purge.grace, policy.purge.review_grace) == (0, 90)
+    found = faults(
+        tmp_path,
+        ('"03:15"', "24:00"),
+        ("    rows: 0.2", "    rows: 20"),
+        ("partitions: 200", "partitions: 0"),
+        ("grace: 0d", "grace: 31d"),
+    )
+    assert found == [
+        "purge.schedule: expected a time of day, UTC, such as 03:15, not '24:00'",
+        "purge.limits.rows: expected at most 1",
+        "purge.limits.partitions: expected at least 1",
+        "purge.grace: expected at most 30",
+    ]
+
+
+def test_ledger_and_logs_have_ages_of_their_own_and_others_where_they_are_not_named(
+    tmp_path: Path, policy: Policy
+) -> None:
+    assert (policy.ledger_days, policy.log_days) == (1095, 90)
+    path = tmp_path / "retention.yaml"
+    path.write_text(without_categories())
+    none = load_policy(path, {})
+    assert (none.ledger_days, none.log_days) == (3650, 90)
+    assert set(policy.named) == set(Category)
+    (fault,) = faults(tmp_path, ("starts: recorded\n    purpose: audit", "starts: received\n    purpose: audit"))[:1]
+    assert fault == "categories.ledger.starts: expected 'recorded'"
+
+
+def test_reviews_that_are_overdue_are_told_longest_ago_first(policy: Policy) -> None:
+    assert policy.overdue(date(2027, 6, 30)) == []
+    early = policy.classes["basic"].model_copy(update={"review": date(2027, 1, 1)})
+    found = policy.model_copy(update={"classes": policy.classes | {"basic": early}}).overdue(date(2027, 7, 1))
+    assert (found[0].what, found[0].name, found[0].days) == ("class", "basic", 181)
+    assert {(one.what, one.days) for one in found[1:]} == {("class", 1), ("category", 1)}
+    assert {one.name for one in found} == {*policy.classes, *Categories.model_fields}
+
+
+def test_the_fingerprint_is_of_the_meaning_and_not_of_the_spelling(tmp_path: Path, policy: Policy) -> None:
+    path = tmp_path / "retention.yaml"
+    text = EXAMPLE.read_text()
+    bare = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("#"))
+    path.write_text(
+        bare.replace("    starts: received\n", "").replace("  grace: 0d\n", "").replace("limits:\n", "limits: # x\n")
+    )
+    assert load_policy(path, {}).fingerprint == policy.fingerprint
+    assert (len(policy.fingerprint), policy.edition) == (64, policy.fingerprint[:12])
+    short = text.replace("tenants: {}", "tenants: {acme: basic, umbrella: extended}")
+    long = text.replace(
+        "assign:\n", "assign:\n  - {class: extended, tenant: umbrella}\n  - {tenant: acme, class: basic}\n"
+    )
+    editions = []
+    for changed in (
+        short,
+        long,
+        text.replace("keep_for: 14d", "keep_for: 15d"),
+        text.replace("Packet counts", "Counts"),
+    ):
+        path.write_text(changed)
+        editions.append(load_policy(path, {}).edition)
+    assert editions[0] == editions[1]
+    assert len({*editions, policy.edition}) == 4

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 import numpy as np
 import pytest
 
-from retention.apply import apply
+from retention.apply import Hands, apply
 from retention.plan import make_plan
 from retention.policy import Policy
 from retention.show import show
@@ -46,7 +46,7 @@ def test_only_the_due_class_and_day_goes_and_is_on_record(database: Node, policy
     store(database, 100, 1, 15)
     with database.connect("retention") as client:
         plan = make_plan(partitions(client), policy, NOW)
-        (done,) = apply(plan, policy, client, lambda: NOW)
+        (done,) = apply(plan, policy, Hands(client, lambda: NOW))
         assert (done.step.partition.retention_class, done.step.partition.day, done.rows) == ("basic", OLD, 100)
         assert stored(client) == [
             ("basic", 1, 100), ("extended", 1, 100), ("extended", 15, 100), ("standard", 1, 100), ("standard", 15, 100)
@@ -62,7 +62,7 @@ def test_parts_are_removed_and_none_is_rewritten(database: Node, policy: Policy)
     store(database, 100, 15)
     with database.connect("admin") as admin, database.connect("retention") as client:
         before = admin.query("SELECT now64(6)").rows[0][0]
-        apply(make_plan(partitions(client), policy, NOW), policy, client, lambda: NOW)
+        apply(make_plan(partitions(client), policy, NOW), policy, Hands(client, lambda: NOW))
         admin.command("SYSTEM FLUSH LOGS")
         events = admin.query(
             "SELECT event_type, partition, rows FROM system.part_log WHERE database = 'flowkeep' AND table = 'flows' "
@@ -80,7 +80,7 @@ def test_plan_that_is_not_due_drops_nothing(database: Node, policy: Policy) -> N
         plan = make_plan(partitions(client), policy, later)
         assert len(plan.steps) == 6
         with pytest.raises(RefusalError, match="nothing was dropped"):
-            apply(plan, policy, client, lambda: NOW)
+            apply(plan, policy, Hands(client, lambda: NOW))
         assert len(stored(client)) == 6
         assert client.query("SELECT * FROM purges").rows == []
 
@@ -89,8 +89,8 @@ def test_second_run_of_a_plan_passes_over_what_is_gone(database: Node, policy: P
     store(database, 10, 15)
     with database.connect("retention") as client:
         plan = make_plan(partitions(client), policy, NOW)
-        assert len(apply(plan, policy, client, lambda: NOW)) == 1
-        assert apply(plan, policy, client, lambda: NOW) == []
+        assert len(apply(plan, policy, Hands(client, lambda: NOW))) == 1
+        assert apply(plan, policy, Hands(client, lambda: NOW)) == []
         assert client.query("SELECT count() FROM purges").rows == [(1,)]
 
 
@@ -127,7 +127,7 @@ def test_categories_are_purged_table_by_table_and_on_record(enforced: Node, poli
     with enforced.connect("retention") as client:
         plan = make_plan(stored_in_all(client), policy, NOW)
         assert plan.findings == ()
-        assert [done.rows for done in apply(plan, policy, client, lambda: NOW)] == [20, 30, 10]
+        assert [done.rows for done in apply(plan, policy, Hands(client, lambda: NOW))] == [20, 30, 10]
         assert held(client) == [
             ("counters_host", "counters", 8, 20), ("discards", "discards", 1, 10),
             ("flows", "basic", 8, 5), ("flows", "extended", 8, 5), ("flows", "standard", 8, 5),
@@ -153,7 +153,7 @@ def test_what_is_of_a_category_no_longer_named_goes_when_it_was_to_go_and_is_sho
         plan = make_plan(stored_in_all(client), none, NOW)
         assert plan.steps == ()
         assert [finding.partition.day for finding in plan.findings] == [day(8), day(1)]
-        assert apply(plan, none, client, lambda: NOW) == []
+        assert apply(plan, none, Hands(client, lambda: NOW)) == []
         assert held(client) == [("discards", "discards", 1, 10), ("discards", "discards", 8, 10)]
         states = {state.name: state for state in show(none, client)}
     found = states["discards"]

@@ -15,6 +15,8 @@ from schema.tables import STORED_TABLES
 from storage.client import Client
 from storage.ddl import NAMINGS, wanted
 from storage.embedded import Node
+from storage.held_tables import COPIES, EVENTS, GONE, HELD_COLUMNS, SEARCHED, whole
+from storage.held_tables import held as held_name
 from storage.migrate import Step, plan
 from storage.observe import observe
 from storage.upgrade import upgrade
@@ -24,6 +26,10 @@ from tests.storage import schema_1, schema_2, schema_3
 from tests.storage.batches import every_column, every_column_of
 
 SCHEMA = wanted({"basic": 16})
+OF_HOLDS = {
+    *(f"there is no table {name}" for name in ("partitions_seen", EVENTS, COPIES, GONE, *map(held_name, HELD_COLUMNS))),
+    *(f"there is no view {whole(table)}" for table in SEARCHED),
+}
 ROUTER = IPv6Address("::ffff:192.0.2.1")
 CARRIED = [(ROUTER, 7, "interface", 1, "xe-0/0/0", "uplink"), (ROUTER, 7, "interface", 2, "lo0", "grüezi")]
 
@@ -105,6 +111,7 @@ def test_schema_2_gets_columns_and_tables_and_nothing_else(node: Node) -> None:
             *(f"flows has no column {name}" for name in new),
             *(f"the comment of flows.{name} has changed" for name in had),
             *(f"there is no table {table.name}" for table in STORED_TABLES),
+            *OF_HOLDS,
             "flows lacks settings",
             "flows says of itself 'flowkeep schema 2'",
             f"names expires by 'nothing', not by '{next(each.ttl for each in SCHEMA.tables if each.name == 'names')}'",
@@ -127,6 +134,7 @@ def test_schema_3_gets_the_tables_of_rollups_and_its_rows_stay_as_they_are(node:
         others = {reason for reason in reasons if not reason.startswith("the comment of ")}
         assert others == {
             *(f"there is no table {table.name}" for table in ROLLUPS),
+            *OF_HOLDS,
             *(f"{name} lacks settings" for name in had),
             "flows says of itself 'flowkeep schema 3'",
         }

@@ -270,3 +270,16 @@ def test_partitions_of_other_tables_are_told_too(database: Node, table: StoredTa
     ]
     assert found[1].oldest == day
     assert found[1].newest == datetime.fromtimestamp((day_start + DAY_MS - 1) / 1000, UTC)
+
+
+def test_held_tables_lose_an_expiry_and_views_get_new_columns(database: Node) -> None:
+    with database.connect("admin") as admin:
+        admin.command("ALTER TABLE held_flows MODIFY TTL time_received + toIntervalDay(1)")
+        admin.command("CREATE OR REPLACE VIEW all_flows AS SELECT bytes FROM flows")
+        assert [step.reason for step in upgrade(admin, SCHEMA)] == [
+            "held_flows expires by 'time_received + toIntervalDay(1)', and must not",
+            "all_flows has other columns",
+        ]
+        assert observe(admin).tables["held_flows"].ttl == ""
+        assert observe(admin).plain["all_flows"] == tuple(column.name for column in FLOW_COLUMNS)
+        assert upgrade(admin, SCHEMA) == []

@@ -51,6 +51,21 @@ def test_yaml_says_the_same_as_csv(tmp_path: Path) -> None:
     assert from_csv.digest() == from_yaml.digest()
 
 
+def test_service_and_region_are_columns_like_others(tmp_path: Path) -> None:
+    head = "region,prefix,tenant,service\n"
+    (one,) = load_allocations(write(tmp_path, head + "eu,192.0.2.0/24,acme,vps\n"))
+    assert (one.service, one.region, one.resource, one.retention_class) == ("vps", "eu", None, None)
+    digests = {
+        load_allocations(write(tmp_path, f"{head}{region},192.0.2.0/24,acme,{service}\n")).digest()
+        for region, service in (("eu", "vps"), ("vps", "eu"), ("eu", ""), ("", "eu"))
+    }
+    assert len(digests) == 4
+    assert faults(write(tmp_path, head + f"{'x' * 129},192.0.2.0/24,acme,a\x07b\n")) == [
+        "allocations.csv:2: 'a\\x07b' has characters that cannot be printed",
+        f"allocations.csv:2: '{'x' * 20}...' has 129 characters; the limit is 128",
+    ]
+
+
 def test_digest_tells_contents_apart(tmp_path: Path) -> None:
     one = load_allocations(write(tmp_path, HEADER + "192.0.2.0/24,acme,,,2026-11-01,\n"))
     other = load_allocations(write(tmp_path, HEADER + "192.0.2.0/24,acme,,,2026-11-02,\n"))

@@ -1,13 +1,15 @@
 """Attribution: tenants, direction and class of flows, as of the flow's time."""
 
 from collections.abc import Callable, Sequence
-from ipaddress import IPv4Address, ip_address
+from ipaddress import IPv4Address, ip_address, ip_network
+from pathlib import Path
 
 import numpy as np
 
 from schema.batch import Flows
 from schema.columns import DIRECTIONS
-from tenants.allocations import Allocations
+from schema.disclosure import CATEGORIES
+from tenants.allocations import Allocation, Allocations, load_allocations
 from tenants.attribute import Attributor
 
 NOON = 1_793_534_400_000  # 2026-11-01T12:00:00Z
@@ -19,8 +21,9 @@ class ThreeClasses:
     """Tenants are standard unless their allocation says otherwise; flows between two keep the shorter age."""
 
     unassigned_class = "basic"
+    disclosed = frozenset(CATEGORIES)
 
-    def class_of(self, tenant: str, allocation_class: str | None) -> str:
+    def class_of(self, tenant: str, service: str | None, region: str | None, allocation_class: str | None) -> str:
         return allocation_class or "standard"
 
     def between(self, one: str, other: str) -> str:
@@ -128,3 +131,32 @@ def test_fingerprint_changes_with_allocations_and_with_classes(allocate: Allocat
     assert len(same) == 1
     assert Attributor(allocate(*lines[:1]), ThreeClasses()).fingerprint not in same
     assert Attributor(allocate(*lines), Longest()).fingerprint not in same
+
+
+def test_the_policy_is_asked_by_service_region_and_class_of_the_allocation(tmp_path: Path) -> None:
+    class ByAll(ThreeClasses):
+        def class_of(self, tenant: str, service: str | None, region: str | None, allocation_class: str | None) -> str:
+            asked.append((tenant, service, region, allocation_class))
+            return "extended" if (service, region) == ("vps", "eu") else "standard"
+
+    asked: list[tuple[str | None, ...]] = []
+    path = tmp_path / "allocations.yaml"
+    path.write_text("""allocations:
+- {prefix: 192.0.2.0/26, tenant: acme, service: vps, region: eu}
+- {prefix: 192.0.2.64/26, tenant: acme, service: vps, region: eu}
+- {prefix: 192.0.2.128/26, tenant: acme, service: vps, region: us, class: basic}
+- {prefix: 192.0.2.192/26, tenant: acme, region: eu}
+- {prefix: 198.51.100.0/24, tenant: umbrella, service: vps, region: eu}
+""")
+    attributor = Attributor(load_allocations(path), ByAll())
+    assert sorted(asked, key=str) == [
+        ("acme", "vps", "eu", None), ("acme", "vps", "us", "basic"), ("acme", None, "eu", None),
+        ("umbrella", "vps", "eu", None),
+    ]  # fmt: skip
+    pairs = [(source, "9.9.9.9", NOON) for source in ("192.0.2.1", "192.0.2.65", "192.0.2.129", "192.0.2.193")]
+    assert [row[3] for row in rows(attributor.attribute(flows_of(pairs)))] == [
+        "extended", "extended", "standard", "standard"
+    ]  # fmt: skip
+    assert attributor.lookup(octets("192.0.2.130"), NOON) == Allocation(
+        ip_network("192.0.2.128/26"), "acme", None, "basic", None, None, 4, "vps", "us"
+    )

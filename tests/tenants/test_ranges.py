@@ -31,6 +31,8 @@ def table(held: list[Held]) -> Allocations:
         tenants=none,
         resources=none,
         classes=none,
+        services=none,
+        regions=none,
         lines=np.arange(rows, dtype=np.int32),
     )
 

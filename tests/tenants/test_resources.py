@@ -98,6 +98,8 @@ def test_the_holder_is_the_only_tenant_whose_allocation_is_valid(spans: list[tup
         tenants=symbols([tenant for *_, tenant, _ in spans]),
         resources=symbols([resource for *_, resource in spans]),
         classes=symbols([""] * count),
+        services=symbols([""] * count),
+        regions=symbols([""] * count),
         lines=np.arange(count, dtype=np.int32),
     )
     asked = [(name, time) for name in ("vm", "rack") for time in range(8)]

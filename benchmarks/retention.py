@@ -1,0 +1,83 @@
+"""The purge of a large day, and planning over many partitions, on a real ClickHouse."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from retention.apply import Hands, apply
+from retention.guard import Allowance
+from retention.plan import make_plan
+from retention.policy import Policy, load_policy
+from retention.stored import look
+from settings.config import Embedded
+from storage.client import Client
+from storage.ddl import wanted
+from storage.embedded import Node
+from storage.upgrade import upgrade
+
+_POLICY = Path(__file__).parent.parent / "configs" / "retention.yaml"
+_ROWS = 50_000_000
+_DAYS = 400
+_CLASSES = ("basic", "standard", "extended", "fourth", "fifth")
+_AT_ONCE = 20
+"""Days of one insert: times the classes, the 100 partitions that ClickHouse takes at once."""
+
+
+def run() -> Iterator[dict[str, Any]]:
+    """Yield how long a purge of 50 M rows takes and what it rewrites, and how long a plan of 2,000 partitions does."""
+    policy, now = load_policy(_POLICY, {}), datetime.now(UTC)
+    with (
+        tempfile.TemporaryDirectory(prefix="flowkeep-bench-") as directory,
+        Node(Embedded(mode="embedded"), Path(directory)) as node,
+        node.connect("admin") as admin,
+    ):
+        admin.create_database()
+        upgrade(admin, wanted(dict.fromkeys(_CLASSES, 3650)))
+        with node.connect("retention") as client:
+            yield _purge(admin, client, policy, now)
+            yield _plan(admin, client, policy, now)
+
+
+def _purge(admin: Client, client: Client, policy: Policy, now: datetime) -> dict[str, Any]:
+    day = (now - timedelta(days=policy.classes["basic"].keep_for + 2)).date()
+    admin.command(
+        "INSERT INTO flows (time_received, src_addr, dst_addr, bytes, packets, retention_class) "
+        f"SELECT toDateTime64('{day}', 3, 'UTC') + number % 86400, toIPv6(rand()), toIPv6(rand(1)), rand(2) % 1500, 1, "
+        f"'basic' FROM numbers({_ROWS})"
+    )
+    plan = make_plan(look(client, (), now), policy, now)
+    began = time.monotonic()
+    (done,) = apply(plan, policy, Hands(client, lambda: now), frozenset(Allowance))
+    seconds = time.monotonic() - began
+    admin.command("SYSTEM FLUSH LOGS")
+    written = admin.query(
+        "SELECT sum(rows) FROM system.part_log WHERE table = 'flows' AND event_type != 'RemovePart' "
+        "AND event_time_microseconds >= now64(6) - {seconds:Float64}",
+        {"seconds": seconds + 0.5},
+    ).rows[0][0]
+    return {"bench": "purge_day", "value": round(seconds, 3), "unit": "s", "rows": done.rows, "rows_rewritten": written}
+
+
+def _plan(admin: Client, client: Client, policy: Policy, now: datetime) -> dict[str, Any]:
+    first = date.fromordinal(now.date().toordinal() - _DAYS)
+    classes = "['" + "', '".join(_CLASSES) + "']"
+    for begin in range(0, _DAYS, _AT_ONCE):
+        admin.command(
+            "INSERT INTO flows (time_received, retention_class) "
+            f"SELECT toDateTime64('{first}', 3, 'UTC') + toIntervalDay({begin} + number), arrayJoin({classes}) "
+            f"FROM numbers({_AT_ONCE})"
+        )
+    began = time.monotonic()
+    database = look(client, (), now)
+    observed = time.monotonic()
+    plan = make_plan(database, policy, now)
+    planned = time.monotonic()
+    return {
+        "bench": "plan_partitions", "value": round(planned - began, 3), "unit": "s",
+        "partitions": len(database.partitions), "steps": len(plan.steps), "looking_seconds": round(observed - began, 3),
+    }  # fmt: skip
