@@ -148,3 +148,18 @@ def test_the_daemon_lengthens_and_never_shortens(enforced: Node, policy: Policy)
         assert ttl_days(observe(admin).tables["flows"]) == {"basic": 22, "standard": 32, "extended": 92}
         assert str(Expiry({"basic": 22})) == "basic 22 d"
         assert "multiIf" in flows_ttl({"basic": 22})
+
+
+def test_l3_l9_and_l11_no_table_of_ours_has_what_they_are_about(enforced: Node) -> None:
+    """No hold nor condition in a TTL, no projections, no expiry of single columns; held rows have none at all."""
+    with enforced.connect("admin") as admin:
+        tables = dict(
+            admin.query("SELECT name, create_table_query FROM system.tables WHERE database = 'flowkeep'").rows
+        )
+        for name, sql in tables.items():
+            columns, _, engine = sql.partition(" ENGINE = ")
+            assert "PROJECTION" not in columns, name
+            assert " TTL " not in columns, name
+            assert not [word for word in ("dictGet", "DELETE WHERE", "GROUP BY", " WHERE ") if word in engine], name
+            assert not (name.startswith("held_") and " TTL " in engine), name
+    assert sum(name.startswith("held_") for name in tables) > 5
