@@ -22,7 +22,8 @@ from storage.observe import Partition
 
 _PARTS = """
     SELECT count(), sum(rows), sum(bytes_on_disk) FROM system.parts
-    WHERE active AND database = {database:String} AND table = {table:String} AND partition = {partition:String}"""
+    WHERE active AND rows > 0 AND database = {database:String} AND table = {table:String}
+      AND partition = {partition:String}"""
 _RECORDED = """
     SELECT count() FROM purges
     WHERE table_name = {table:String} AND partition = {partition:String} AND time >= {since:DateTime64(3, 'UTC')}"""

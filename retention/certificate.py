@@ -16,7 +16,7 @@ from retention.apply import Hands, Purged
 _INACTIVE = timedelta(minutes=10)
 """How long ClickHouse keeps the files of dropped parts: `old_parts_lifetime`, 8 minutes, and a look every minute."""
 _LEFT = """
-    SELECT countIf(active), countIf(NOT active) FROM system.parts
+    SELECT countIf(active AND rows > 0), countIf(NOT active AND rows > 0) FROM system.parts
     WHERE database = {database:String} AND table = {table:String} AND partition_id = {id:String}"""
 _DETACHED = """
     SELECT count() FROM system.detached_parts

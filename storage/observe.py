@@ -29,7 +29,8 @@ _COLUMNS = """
     WHERE database = {database:String} ORDER BY table, position"""
 _PARTS = """
     SELECT partition, any(partition_id), sum(rows), sum(bytes_on_disk) FROM system.parts
-    WHERE active AND database = {database:String} AND table = {table:String} GROUP BY partition ORDER BY partition"""
+    WHERE active AND rows > 0 AND database = {database:String} AND table = {table:String}
+    GROUP BY partition ORDER BY partition"""
 _ROWS = """
     SELECT table, partition, sum(rows) FROM system.parts
     WHERE active AND rows > 0 AND database = {database:String} AND table IN {tables:Array(String)}

@@ -170,7 +170,7 @@ def test_a_hold_copies_what_it_covers_and_is_on_the_ledger(config: str) -> None:
                               f"OR dst_addr = '{MOVED_ADDRESS}'", "-c", config)  # fmt: skip
     held = flowkeep("sql", "SELECT count() FROM held_flows", "-c", config)
     assert int(held.stdout) >= int(counted.stdout) > 0
-    shown = flowkeep("ledger", "show", "--json", "-c", config).stdout
+    shown = flowkeep("ledger", "show", "-n", "100000", "--json", "-c", config).stdout
     actions = [json.loads(line)["action"] for line in shown.splitlines()]
     assert {"hold_placed", "purge", "certificate", "privileged_query", "start"} <= set(actions)
     assert MOVED_ADDRESS not in shown
