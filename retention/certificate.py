@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from retention.apply import Hands, Purged
+from retention.owned_file import replace_file
 
 _INACTIVE = timedelta(minutes=10)
 """How long ClickHouse keeps the files of dropped parts: `old_parts_lifetime`, 8 minutes, and a look every minute."""
@@ -94,9 +95,6 @@ def canonical(text: Mapping[str, Any]) -> bytes:
 
 def keep(directory: Path, text: Mapping[str, Any]) -> Path:
     """Write a certificate into a directory and return its file."""
-    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = directory / f"{text['certificate']}.json"
-    unborn = path.with_suffix(".new")
-    unborn.write_text(json.dumps(text, indent=2, ensure_ascii=False) + "\n")
-    unborn.rename(path)
+    replace_file(path, json.dumps(text, indent=2, ensure_ascii=False) + "\n")
     return path

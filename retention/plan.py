@@ -15,9 +15,13 @@ from retention.expiry import Expiry, changes
 from retention.grace import DESTROYED, Dropped, newly_held
 from retention.holds import Hold
 from retention.policy import CATEGORIES, Policy
+from schema.tables import STORED_TABLES
 from storage.observe import Partition
 
 _DAY = timedelta(days=1)
+
+SUMMED = frozenset(table.name for table in STORED_TABLES if table.sums)
+"""Tables whose rows are added up as ClickHouse merges them: how many there are says nothing."""
 
 Key: TypeAlias = tuple[str, str, date]
 """A partition: table, retention class, day."""
@@ -112,8 +116,7 @@ def key_of(partition: Partition) -> Key:
 
 def due_at(policy: Policy, partition: Partition) -> datetime | None:
     """Return when a partition is to go: `keep_for` after the end of its day, UTC; None if the policy does not say."""
-    kept = policy.kept(partition.table, partition.retention_class)
-    return end_of(partition.day) + kept.keep_for * _DAY if kept else None
+    return policy.due(partition.table, partition.retention_class, partition.day)
 
 
 def kind_of(partition: Partition) -> str:

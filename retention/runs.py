@@ -17,6 +17,7 @@ from retention.gone import reconcile
 from retention.guard import Allowance
 from retention.held import secure, tidy
 from retention.hold_store import load
+from retention.owned_file import replace_file
 from retention.plan import Database, Plan, Step, end_of, key_of
 from retention.policy import Policy
 from settings.errors import RefusalError
@@ -98,8 +99,9 @@ def run(plan: Plan, policy: Policy, hands: Hands, files: Files, this: Run) -> tu
         {"run": this.name, "plan": this.plan, "policy": this.policy, "steps": len(plan.steps),
          "rows": sum(step.partition.rows for step in plan.steps), "allowed": sorted(this.allowed)},
     )  # fmt: skip
-    _write(files.running, {"run": this.name, "policy": this.policy, "plan": this.plan, "began": began.isoformat(),
-                           "steps": [_as_json(step) for step in (*plan.steps, *plan.destroy)]})  # fmt: skip
+    steps = [_as_json(step) for step in (*plan.steps, *plan.destroy)]
+    what = {"run": this.name, "policy": this.policy, "plan": this.plan, "began": began.isoformat(), "steps": steps}
+    replace_file(files.running, json.dumps(what))
     try:
         purged = apply(plan, policy, hands, this.allowed)
     except RefusalError as refusal:
@@ -150,15 +152,6 @@ def look_after_holds(hands: Hands, database: Database) -> None:
         table, name, day = gone.key
         hands.record("hold_copy_removed", {"table": table, "class": name, "day": day.isoformat(),
                                            "rows": gone.before - gone.after})  # fmt: skip
-
-
-def _write(path: Path, value: Mapping[str, Any]) -> None:
-    unborn = path.with_suffix(".new")
-    with open(os.open(unborn, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        json.dump(value, file)
-        file.flush()
-        os.fsync(file.fileno())
-    unborn.rename(path)
 
 
 def _as_json(step: Step) -> dict[str, Any]:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from retention.plan import Plan, Step
-from schema.tables import STORED_TABLES
+from retention.owned_file import replace_file
+from retention.plan import SUMMED, Plan, Step
 from settings.errors import ConfigError, RefusalError
 
-_SUMMED = {table.name for table in STORED_TABLES if table.sums}
 _FINGERPRINT = re.compile(r"[0-9a-f]{12}")
 _KEPT = 50
 """Plans that are kept; who wants to apply an older one has to look again."""
@@ -44,7 +42,7 @@ def value(plan: Plan, policy: str) -> dict[str, Any]:
 
 def _drop(step: Step) -> dict[str, Any]:
     partition = step.partition
-    rows = {} if partition.table in _SUMMED else {"rows": partition.rows}
+    rows = {} if partition.table in SUMMED else {"rows": partition.rows}
     return {
         "table": partition.table,
         "class": partition.retention_class,
@@ -63,12 +61,8 @@ def fingerprint(would: Mapping[str, Any]) -> str:
 
 def save(directory: Path, would: Mapping[str, Any], now: datetime) -> str:
     """Keep a plan in `directory` and return its fingerprint; the oldest go."""
-    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     name = fingerprint(would)
-    unborn = directory / f"{name}.new"
-    with open(os.open(unborn, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        json.dump({"made": now.isoformat(), **would}, file)
-    unborn.rename(directory / f"{name}.json")
+    replace_file(directory / f"{name}.json", json.dumps({"made": now.isoformat(), **would}))
     for old in sorted(directory.glob("*.json"), key=lambda path: path.stat().st_mtime)[:-_KEPT]:
         old.unlink(missing_ok=True)
     return name

@@ -6,13 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from retention.plan import Key, key_of
-from schema.tables import STORED_TABLES
+from retention.plan import SUMMED, Key, key_of
 from storage.client import Client
 from storage.ddl import literal
 from storage.observe import Partition
 
-_SUMMED = {table.name for table in STORED_TABLES if table.sums}
 _SEEN = """
     SELECT table_name, retention_class, day, argMax(rows, time), max(time) FROM partitions_seen GROUP BY ALL"""
 _PURGED = "SELECT table_name, retention_class, day, max(time) FROM purges GROUP BY ALL"
@@ -53,4 +51,4 @@ def note(client: Client, partitions: Iterable[Partition], before: Mapping[Key, S
 
 
 def _rows(partition: Partition) -> int:
-    return min(partition.rows, 1) if partition.table in _SUMMED else partition.rows
+    return min(partition.rows, 1) if partition.table in SUMMED else partition.rows
