@@ -17,6 +17,8 @@ FILE = "receiver.intent"
 _SIZE = 4096
 _COUNTS = (Count.RECEIVED, Count.OCTETS, Count.REFUSED, Count.JOURNAL_FULL)
 _VALID, _SEGMENT, _ROW, _SETTLED_AFTER, _IDENTITY, _SETTLED, _AFTER = range(7)
+_NO_SEGMENT = 2**64 - 1
+"""0 is the number of the first one."""
 
 
 class Intent:
@@ -40,8 +42,10 @@ class Intent:
     def settled(self, value: int) -> None:
         self._words[_SETTLED] = value
 
-    def begin(self, tally: memoryview, counted: Counted, settled: int, segment: int = 0, row: int = 0) -> None:
-        """Write down what follows once `segment` has more than `row` rows; where it is 0, it follows at once."""
+    def begin(
+        self, tally: memoryview, counted: Counted, settled: int, segment: int = _NO_SEGMENT, row: int = 0
+    ) -> None:
+        """Write down what follows once `segment` has more than `row` rows; without one, it follows at once."""
         words = self._words
         words[_SEGMENT], words[_ROW], words[_SETTLED_AFTER] = segment, row, settled
         words[_IDENTITY] = tally[IDENTITY]
@@ -66,7 +70,7 @@ class Intent:
         """Finish what a receiver that was killed had begun; `rows_of` gives a segment's count by its number."""
         words = self._words
         if words[_VALID]:
-            if not words[_SEGMENT] or rows_of(words[_SEGMENT]) > words[_ROW]:
+            if words[_SEGMENT] == _NO_SEGMENT or rows_of(words[_SEGMENT]) > words[_ROW]:
                 self.end(tally)
             else:
                 self.cancel()

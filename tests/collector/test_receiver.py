@@ -76,7 +76,7 @@ def receiver(
     orders = {
         "parent": os.getpid(), "directory": str(directory), "tally": str(directory / "tally"), "sockets": sockets,
         "endpoints": list(range(len(udp))), "tcp_sockets": tcp_sockets, "segment_size": 2**20, "max_size": 2**30,
-        "after_segment": 0, "clock_shift_ms": 0, "allow": ["127.0.0.0/8"], "allow_unlisted": False,
+        "after_segment": -1, "clock_shift_ms": 0, "allow": ["127.0.0.0/8"], "allow_unlisted": False,
     }  # fmt: skip
     command = [sys.executable, "-P", "-m", "collector.receiver"]
     pipe = subprocess.PIPE

@@ -63,7 +63,7 @@ class Desk:
         self.tally = Tally(directory / "tally", fresh=True)
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.listener.setblocking(False)
-        self.writer = SegmentWriter(directory, size, most, after=0, clock_shift_ms=0)
+        self.writer = SegmentWriter(directory, size, most, after=-1, clock_shift_ms=0)
         self.tcp = Connections(
             {LISTENER: self.listener},
             self.writer,

@@ -43,7 +43,7 @@ class Desk:
         self.restart()
 
     def restart(self) -> None:
-        self.writer = SegmentWriter(self.directory, self.size, 2**40, after=0, clock_shift_ms=0)
+        self.writer = SegmentWriter(self.directory, self.size, 2**40, after=-1, clock_shift_ms=0)  # as a daemon begins
         allow = AllowList(["192.0.2.0/24", "127.0.0.0/24", "::1/128"], unlisted=False)
         self.datagrams = Datagrams(self.writer, allow, self.tally.words)
 
