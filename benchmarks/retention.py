@@ -24,6 +24,7 @@ _POLICY = Path(__file__).parent.parent / "configs" / "retention.yaml"
 _ROWS = 50_000_000
 _DAYS = 400
 _CLASSES = ("basic", "standard", "extended", "fourth", "fifth")
+_CALM = 5.0
 _AT_ONCE = 20
 """Days of one insert: times the classes, the 100 partitions that ClickHouse takes at once."""
 
@@ -51,19 +52,31 @@ def _purge(admin: Client, client: Client, policy: Policy, now: datetime) -> dict
         "IPv4ToIPv6(toIPv4(rand(1))), rand(2) % 1500, 1, "
         f"'basic' FROM numbers({_ROWS})"
     )
-    while admin.query("SELECT count() FROM system.merges").rows[0][0]:  # a day that is due was merged long ago
-        time.sleep(0.5)
+    _await_merges(admin)  # a day that is due was merged long ago
     plan = make_plan(look(client, (), now), policy, now)
+    ((since,),) = admin.query("SELECT toString(now64(6))").rows
     began = time.monotonic()
     (done,) = apply(plan, policy, Hands(client, lambda: now), frozenset(Allowance))
     seconds = time.monotonic() - began
     admin.command("SYSTEM FLUSH LOGS")
-    written = admin.query(
-        "SELECT sum(rows) FROM system.part_log WHERE table = 'flows' AND event_type != 'RemovePart' "
-        "AND event_time_microseconds >= now64(6) - {seconds:Float64}",
-        {"seconds": seconds + 0.5},
-    ).rows[0][0]
-    return {"bench": "purge_day", "value": round(seconds, 3), "unit": "s", "rows": done.rows, "rows_rewritten": written}
+    ((parts, written),) = admin.query(
+        "SELECT countIf(event_type = 'RemovePart'), sumIf(rows, event_type IN ('MergeParts', 'MutatePart')) "
+        "FROM system.part_log WHERE table = 'flows' AND event_time_microseconds >= {since:DateTime64(6)}",
+        {"since": since},
+    ).rows
+    return {
+        "bench": "purge_day", "value": round(seconds, 3), "unit": "s", "rows": done.rows, "octets": done.bytes,
+        "parts_removed": parts, "rows_rewritten": written,
+    }  # fmt: skip
+
+
+def _await_merges(admin: Client) -> None:
+    """Wait until nothing has been merged for _CALM seconds: between two merges there may be a moment without one."""
+    calm = time.monotonic()
+    while time.monotonic() - calm < _CALM:
+        if admin.query("SELECT count() FROM system.merges").rows[0][0]:
+            calm = time.monotonic()
+        time.sleep(0.2)
 
 
 def _plan(admin: Client, client: Client, policy: Policy, now: datetime) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from typing import Any
 from collector.books import WorkerBooks
 from collector.clock import Clock
 from collector.decoding import senders_of
-from collector.heap import KEPT_OCTETS, keep_freed
+from collector.heap import KEPT_OCTETS, give_back, keep_freed
 from collector.inserts import Inserts
 from collector.journal import Journal
 from collector.measurements import Attribution
@@ -41,6 +41,8 @@ log = logging.getLogger("flowkeep")
 _POLL = 0.02
 _PATIENCE = 30.0
 """Seconds that an insert may take. After that it is tried again, under its token."""
+_GIVEN_BACK_EVERY = 60.0
+"""Seconds; to fault in the memory of a block again takes some 50 ms."""
 _NICE = 5
 """The receiver goes first: what it does not take in time is lost."""
 
@@ -132,7 +134,11 @@ class Worker:
         """Work until we are to stop, then store what is there; with an end to it (`until`) that is all."""
         while not self._may_begin and not self._stopping():
             self._obey(wait=1.0)
+        given_back_at = time.monotonic()
         while self._until is None and not self._stopping():
+            if time.monotonic() - given_back_at > _GIVEN_BACK_EVERY:
+                given_back_at = time.monotonic()
+                give_back()
             busy = self._pipeline.step(flush=False)
             self._pipeline.settle(0.0 if busy or self._pipeline.idle else _POLL)
             self._obey(wait=_POLL if not busy and self._pipeline.idle else 0.0)

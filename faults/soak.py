@@ -1,7 +1,8 @@
-"""`make soak`: a steady load for half an hour, and whether memory stays flat and the lag short.
+"""`make soak`: a steady load for half an hour after warming up, and whether memory stays flat and the lag short.
 
-Memory grows by a line through all its pairs of samples (Theil and Sen: the median of their slopes), so that neither a
-merge nor a segment that happens to be mapped decides; warming up is left out.
+What a process keeps is the least of each minute: merges and blocks take more for a moment and give it back. It grows by
+a line through all pairs of minutes (Theil and Sen: the median of their slopes); warming up is left out. Memory is
+anonymous: what files are behind, as the journal's segments, is the page cache's.
 """
 
 from __future__ import annotations
@@ -30,23 +31,36 @@ from settings.errors import RefusalError
 
 _EXPORTERS = 8
 _MEMORY_EVERY, _LAG_EVERY = 5.0, 0.5
-_WARM_UP = 300.0
-_WARM_UP_SHARE = 1 / 6
+_MINUTE = 60.0
+_WARM_UP = 600.0
+"""Seconds. ClickHouse keeps merged parts for 480 s (`old_parts_lifetime`), and what it knows of each takes memory."""
+_WARM_UP_SHARE = 1 / 4
 """Of a soak too short for all of _WARM_UP."""
 _GROWTH, _LAG = 0.05, 3.0
 _SETTLE = 60.0
+_OF_MEMORY = """\
+Memory is anonymous: what files are behind, as the journal, is the page cache's, and only in the last column (PSS). What
+is kept is the least of each minute; its growth is by a line through all minutes behind the warm-up (Theil and Sen).
+Median and most have what merges and blocks take for a moment. All but the growth in MB.
+
+| process | kept when warm | kept at the end | growth | median | most | most, with files |
+| --- | ---: | ---: | ---: | ---: | ---: | ---: |""".splitlines()
 _JOURNAL = "journal: {max_size: 4GiB, segment_size: 64MiB}"
 
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """Of one process's memory, MB: when warm, at the end by the fitted line, at most; `share` is what it grew by."""
+    """Of one process's anonymous memory, MB: what it keeps when warm and at the end, by a line; the median, the most.
+
+    `proportional` is the most with what files are behind.
+    """
 
     name: str
     warm: float
     end: float
+    middle: float
     peak: float
-    anonymous_share: float
+    proportional: float
 
     @property
     def share(self) -> float:
@@ -71,10 +85,11 @@ class Samples:
         """Yield the growth of each process behind the first `warm_up` seconds."""
         for name, rows in self.memory.items():
             second, proportional, anonymous = np.array([row for row in rows if row[0] >= warm_up]).reshape(-1, 3).T
-            if len(second) > 2:
-                warm, end = fitted(second, proportional)
-                first, last = fitted(second, anonymous)
-                yield Growth(name, warm, end, float(proportional.max()), last / first - 1)
+            minutes, begins = np.unique(second // _MINUTE, return_index=True)
+            if len(minutes) > 2:
+                warm, end = fitted(minutes, np.minimum.reduceat(anonymous, begins))
+                middle, peak = float(np.median(anonymous)), float(anonymous.max())
+                yield Growth(name, warm, end, middle, peak, float(proportional.max()))
 
 
 def fitted(times: np.ndarray, values: np.ndarray) -> tuple[float, float]:
@@ -160,13 +175,10 @@ def page(soak: Soak, commit: str) -> str:
         ("longest lag (s)", f"{soak.lag:.2f}"),
     ]
     lines += [f"| {what} | {figure} |" for what, figure in rows]
-    lines += ["", "Memory is PSS: resident pages that others share are shared out. Growth is by a line through all", (
-        "samples behind the warm-up (Theil and Sen); anonymous memory is what no file, as the journal, is behind."
-    ), "", "| process | warm (MB) | end (MB) | most (MB) | growth | of anonymous memory |",
-        "| --- | ---: | ---: | ---: | ---: | ---: |"]  # fmt: skip
+    lines += ["", *_OF_MEMORY]
     for one in soak.growths:
-        sizes = " | ".join(f"{size:.0f}" for size in (one.warm, one.end, one.peak))
-        lines.append(f"| {one.name} | {sizes} | {one.share:+.1%} | {one.anonymous_share:+.1%} |")
+        kept = f"{one.warm:.0f} | {one.end:.0f} | {one.share:+.1%}"
+        lines.append(f"| {one.name} | {kept} | {one.middle:.0f} | {one.peak:.0f} | {one.proportional:.0f} |")
     lines += ["", "## Findings", "", *([f"- {finding}" for finding in soak.findings] or ["None."])]
     return "\n".join(lines) + "\n"
 
@@ -174,7 +186,7 @@ def page(soak: Soak, commit: str) -> str:
 def main() -> int:
     """Run what the command line asks for; 1 where something was found."""
     parser = argparse.ArgumentParser(prog="python -m faults.soak", description=__doc__)
-    parser.add_argument("--minutes", type=float, default=30.0, help="how long")
+    parser.add_argument("--minutes", type=float, default=40.0, help="how long, the first ten for warming up")
     parser.add_argument("--rate", type=rate_of, default="200k", help="flows a second")
     parser.add_argument("--workers", type=int, default=1, help="the configuration's `workers`")
     parser.add_argument("--report", type=Path, help="file for the report; without it, it is printed")

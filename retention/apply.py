@@ -17,7 +17,7 @@ from retention.plan import Plan, Step, TtlStep, key_of
 from retention.policy import Policy
 from settings.errors import UserError
 from storage.client import Client
-from storage.ddl import FLOWS, category_ttl, flows_ttl, literal
+from storage.ddl import FLOWS, category_ttl, flows_ttl, literal, modify_ttl
 from storage.observe import Partition
 
 _PARTS = """
@@ -153,14 +153,11 @@ def undo(partition: Partition, hands: Hands, admin: Client) -> None:
 def change_expiry(step: TtlStep, hands: Hands) -> None:
     """Give a table the expiry that is wanted, and its parts with it; PurgeError where a part keeps another.
 
-    Parts get their new expiry by a mutation that rewrites nothing (`storage.ddl.RECALCULATE`). Without it, what is
-    lengthened would still be deleted on the old schedule.
+    Parts get their new expiry by a mutation that rewrites nothing.
     """
     ttl = flows_ttl(step.wanted) if step.table == FLOWS else category_ttl(max(step.wanted.values()))
     hands.record("apply", {"table": step.table, "expiry": dict(step.wanted), "former": dict(step.found)})
-    hands.client.command(
-        f"ALTER TABLE `{step.table}` MODIFY TTL {ttl} SETTINGS materialize_ttl_after_modify = 1, mutations_sync = 2"
-    )
+    hands.client.command(modify_ttl(step.table, ttl))
     for part, text in disagreeing(parts(hands.client, step.table), step.wanted):
         raise PurgeError(
             f"{step.table}: {part.rows} rows of part {part.name}, day {part.day} of {part.retention_class}: it {text}; "

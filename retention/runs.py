@@ -106,7 +106,8 @@ def run(plan: Plan, policy: Policy, hands: Hands, files: Files, this: Run) -> tu
         purged = apply(plan, policy, hands, this.allowed)
     except RefusalError as refusal:
         hands.record("refusal", {"run": this.name, "why": str(refusal)[:2000]})
-        finish(hands, files)
+        if not any(is_gone(step, hands.client) for step in (*plan.steps, *plan.destroy)):
+            files.running.unlink()  # else the next run finishes it, with a certificate of what had gone
         raise
     certified = certificate(this.name, this.policy, purged, hands)
     files.running.unlink()

@@ -144,6 +144,15 @@ def category_ttl(days: int) -> str:
     return f"time_received + toIntervalDay({days})"
 
 
+def modify_ttl(table: str, ttl: str) -> str:
+    """Return the statement that gives a table another TTL, and its parts with it, done when it returns.
+
+    Never materialize_ttl_after_modify = 0: existing parts would keep their old expiry, so that *lengthening* a TTL
+    would still delete on the old schedule. The tables' own setting (RECALCULATE) makes the mutation a cheap one.
+    """
+    return f"ALTER TABLE `{table}` MODIFY TTL {ttl} SETTINGS materialize_ttl_after_modify = 1, mutations_sync = 2"
+
+
 def wanted(ttl_days: Mapping[str, int], category_days: Mapping[str, int] = MappingProxyType({})) -> Schema:
     """Return the schema of this version.
 

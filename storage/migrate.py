@@ -6,12 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from settings.errors import RefusalError
-from storage.ddl import FLOWS, Field, Former, Schema, Table, create_table, create_view, literal
+from storage.ddl import FLOWS, Field, Former, Schema, Table, create_table, create_view, literal, modify_ttl
 from storage.observe import Observed
-
-# Never materialize_ttl_after_modify = 0: existing parts would keep their old expiry, so that *lengthening* a TTL would
-# still delete on the old schedule. The tables' own setting (storage.ddl.RECALCULATE) makes the mutation a cheap one.
-_AT_ONCE = "SETTINGS materialize_ttl_after_modify = 1, mutations_sync = 2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +83,9 @@ def _change(table: Table, has: Table) -> Iterator[Step]:
     if has.ttl and not table.ttl:
         yield Step(f"ALTER TABLE `{table.name}` REMOVE TTL", f"{table.name} expires by '{has.ttl}', and must not")
     elif table.ttl != has.ttl and not (table.keeps_ttl and has.ttl):
-        sql = f"ALTER TABLE `{table.name}` MODIFY TTL {table.ttl} {_AT_ONCE}"
-        yield Step(sql, f"{table.name} expires by '{has.ttl or 'nothing'}', not by '{table.ttl}'")
+        yield Step(
+            modify_ttl(table.name, table.ttl), f"{table.name} expires by '{has.ttl or 'nothing'}', not by '{table.ttl}'"
+        )
     missing = [f"{name} = {value}" for name, value in table.settings if name not in dict(has.settings)]
     if missing:  # a setting that somebody has chosen otherwise is theirs
         sql = f"ALTER TABLE `{table.name}` MODIFY SETTING {', '.join(missing)}"

@@ -13,6 +13,7 @@ import pytest
 
 from cli.holding import person
 from storage.embedded import Node
+from tests.cli.over_node import configured
 from tests.collector.site import flowkeep
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -23,17 +24,7 @@ CASE = ("--kind", "legal", "--reference", "case 7", "--reason", "order of the co
 @pytest.fixture
 def run(database: Node, tmp_path: Path) -> Run:
     """Run a command over the node, which has five flows of acme and three of others, two days old."""
-    for name in ("tenants.csv", "retention.yaml"):
-        (tmp_path / name).write_text("")
-    config = tmp_path / "flowkeep.yaml"
-    config.write_text(f"""
-data_dir: {database.files.root.parent}
-listen: ["127.0.0.1:2055"]
-allow_unlisted_exporters: true
-tenants: tenants.csv
-retention: retention.yaml
-storage: {{mode: embedded}}
-""")
+    config = configured(database, tmp_path)
     with database.connect("admin") as admin:
         admin.command(
             "INSERT INTO flows (time_received, retention_class, src_tenant, observation_domain) SELECT "

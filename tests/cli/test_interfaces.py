@@ -12,6 +12,7 @@ import pytest
 
 from cli.interfaces import _scaled
 from storage.embedded import Node
+from tests.cli.over_node import configured
 from tests.collector.site import flowkeep
 from tests.query.counter_rows import BEGIN_MS, Sample, make_table, put
 
@@ -24,20 +25,13 @@ HOUR = f"{datetime.fromtimestamp(BEGIN_MS / 1000, UTC):%Y/%m/%d.%H:%M}-" + (
 @pytest.fixture
 def run(database: Node, tmp_path: Path) -> Run:
     """Run the command over the node; its first exporter is named by its address, two others share a prefix."""
-    for name in ("tenants.csv", "retention.yaml"):
-        (tmp_path / name).write_text("")
-    config = tmp_path / "flowkeep.yaml"
-    config.write_text(f"""
-data_dir: {database.files.root.parent}
-listen: ["127.0.0.1:2055"]
-exporters:
-  - {{prefix: 198.51.100.0/24, name: lab}}
-  - {{prefix: 198.51.100.1/32, name: edge-1}}
-allow_unlisted_exporters: true
-tenants: tenants.csv
-retention: retention.yaml
-storage: {{mode: embedded}}
-""")
+    config = configured(
+        database,
+        tmp_path,
+        "exporters:",
+        "  - {prefix: 198.51.100.0/24, name: lab}",
+        "  - {prefix: 198.51.100.1/32, name: edge-1}",
+    )
     return lambda *arguments: flowkeep("interfaces", *arguments, "-c", str(config))
 
 

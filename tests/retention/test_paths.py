@@ -21,8 +21,7 @@ DESTROYS = re.compile(
 KNOWN = {
     ("retention/apply.py", "DROP"): "retention.apply._take, past permit and permit_drop",
     ("retention/apply.py", "MOVE PARTITION"): "the same with a grace, and undo, which brings back",
-    ("retention/apply.py", "MODIFY TTL"): "retention.apply.change_expiry, past permit",
-    ("storage/migrate.py", "MODIFY TTL"): "the daemon's own, for a schema of retention.expiry.lasting: never shorter",
+    ("storage/ddl.py", "MODIFY TTL"): "modify_ttl, whose callers are enumerated too",
     ("storage/migrate.py", "DROP"): "tables of earlier versions, whose rows were carried over",
     ("storage/users.py", "ALTER DELETE"): "the grant that DROP PARTITION needs",
     ("storage/users.py", "MOVE PARTITION"): "the grant that a grace needs",
@@ -60,6 +59,20 @@ def _documents(tree: ast.AST) -> set[ast.expr]:
 
 def test_every_statement_that_destroys_is_known() -> None:
     assert found() == set(KNOWN)
+
+
+def test_every_caller_that_changes_an_expiry_is_known() -> None:
+    callers = {
+        str(path.relative_to(ROOT)): path.read_text().count("modify_ttl(")
+        for package in PACKAGES
+        for path in (ROOT / package).rglob("*.py")
+        if "modify_ttl(" in path.read_text()
+    }
+    assert callers == {
+        "storage/ddl.py": 1,  # which makes the statement
+        "retention/apply.py": 1,  # change_expiry, past permit
+        "storage/migrate.py": 1,  # the daemon's own, for a schema of retention.expiry.lasting: never shorter
+    }
 
 
 def test_only_apply_goes_past_the_guard_and_only_once() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from ledger.keys import SigningKey, is_signed
-from retention.apply import Hands
+from retention.apply import Hands, Purged
 from retention.certificate import canonical, keep, signed
 from retention.guard import Allowance
 from retention.plan import Database, make_plan
@@ -119,6 +119,36 @@ def test_killed_at_any_statement_a_run_is_taken_up_and_each_partition_is_recorde
             assert news[0][0] == rows
             assert len(ledger.of("purge")) >= 1
     assert at > 5
+
+
+def test_a_refused_run_is_one_entry_and_what_had_gone_before_is_certified(
+    enforced: Node, policy: Policy, tmp_path: Path
+) -> None:
+    files, ledger = Files(tmp_path), Journal()
+    this = Run("r1", policy.edition, "p1", ALL)
+    with enforced.connect("admin") as admin:
+        admin.command("SYSTEM STOP TTL MERGES flows")  # which would be first, as the purge is a day late
+    store(enforced, 50, 15, 16)
+    with enforced.connect("retention") as client:
+        plan = make_plan(due(client), policy, NOW)
+        assert len(plan.steps) == 2
+        with pytest.raises(RefusalError, match="nothing was dropped"):
+            run(plan, policy, Hands(client, lambda: NOW - timedelta(days=10), ledger), files, this)
+        assert [action for action, _ in ledger.entries] == ["apply", "refusal"]
+        assert not files.running.exists()
+
+        def refuse(_: Purged) -> None:
+            raise RefusalError("a hold came between")
+
+        ledger.entries.clear()
+        with pytest.raises(RefusalError, match="a hold came between"):
+            run(plan, policy, Hands(client, lambda: NOW, ledger, refuse), files, this)
+        assert [action for action, _ in ledger.entries] == ["apply", "purge", "refusal"]
+        certified = finish(Hands(client, lambda: NOW, ledger), files)
+        assert certified is not None
+        assert (certified["partitions"], certified["rows"], certified["verified"]) == (1, 50, True)
+        assert ledger.entries[-1][1]["interrupted"]
+        assert finish(Hands(client, lambda: NOW, ledger), files) is None
 
 
 def test_a_certificate_says_what_went_and_its_signature_holds(enforced: Node, policy: Policy, tmp_path: Path) -> None:
