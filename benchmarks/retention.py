@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -39,9 +40,11 @@ def run() -> Iterator[dict[str, Any]]:
     ):
         admin.create_database()
         upgrade(admin, wanted(dict.fromkeys(_CLASSES, 3650)))
+        like = policy.classes["basic"]
+        classes = {name: like.model_copy(update={"keep_for": _DAYS - 10}) for name in _CLASSES}
         with node.connect("retention") as client:
             yield _purge(admin, client, policy, now)
-            yield _plan(admin, client, policy, now)
+            yield _plan(admin, client, policy.model_copy(update={"classes": classes}), now)
 
 
 def _purge(admin: Client, client: Client, policy: Policy, now: datetime) -> dict[str, Any]:
@@ -53,7 +56,8 @@ def _purge(admin: Client, client: Client, policy: Policy, now: datetime) -> dict
         f"'basic' FROM numbers({_ROWS})"
     )
     _await_merges(admin)  # a day that is due was merged long ago
-    plan = make_plan(look(client, (), now), policy, now)
+    # without the change of the tables' expiry, which would take days that `_plan` wants
+    plan = replace(make_plan(look(client, (), now), policy, now), expiry=())
     ((since,),) = admin.query("SELECT toString(now64(6))").rows
     began = time.monotonic()
     (done,) = apply(plan, policy, Hands(client, lambda: now), frozenset(Allowance))
