@@ -21,6 +21,8 @@ from typer.core import TyperGroup
 from cli.main import app
 from collector.metrics import Metrics
 from decoders.faults import Fault
+from query.guide import ENTRIES, INTRODUCTION
+from query.words import ABSENT
 from retention.classes import Days, TimeOfDay
 from retention.disclosed import Notice
 from retention.policy import ClassName, Policy
@@ -59,6 +61,7 @@ def pages() -> dict[str, str]:
         "docs/faults.md": _page("Faults", "decoders/faults.py", _faults()),
         "docs/metrics.md": _page("Metrics", "collector/metrics.py", _metrics()),
         "docs/configuration.md": _page("Configuration", "settings/config.py and retention/policy.py", _configuration()),
+        "docs/filter.md": _page("Filters", "query/guide.py", _filter()),
         "docs/cli.md": _page("Commands", "cli/", _commands()),
         _USERS: _users((ROOT / _USERS).read_text()),
     }
@@ -84,6 +87,15 @@ def _users(text: str) -> str:
         block = rf"(?s)(<{user_name(role)}>\s*<password.*?<grants>\n).*?( *</grants>)"
         text = re.sub(block, lambda found, new=queries: found[1] + new + found[2], text, count=1)  # type: ignore[misc]
     return text
+
+
+def _filter() -> Iterator[str]:
+    yield from INTRODUCTION.splitlines()
+    yield ""
+    rows = ((", ".join(map(_code, entry.examples)), entry.meaning) for entry in ENTRIES)
+    yield from _table(("filter", "selects"), rows)
+    yield from ("", "What nfdump's language has and this one has not:", "")
+    yield from _table(("word", "why"), ((_code(word), why) for word, why in ABSENT.items()))
 
 
 def _columns() -> Iterator[str]:

@@ -10,7 +10,7 @@ _interrupt = signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C while the re
 
 import typer  # noqa: E402
 
-from cli import capturing, holding, interfaces, ledgering, querying, retaining, running, tenancy  # noqa: E402
+from cli import capturing, helping, holding, interfaces, ledgering, querying, retaining, running, tenancy  # noqa: E402
 from settings.errors import FINDING, UserError  # noqa: E402
 
 signal.signal(signal.SIGINT, _interrupt)
@@ -25,6 +25,7 @@ running.add_to(app)
 capturing.add_to(app)
 querying.add_to(app)
 interfaces.add_to(app)
+helping.add_to(app)
 app.add_typer(tenancy.app, name="tenants")
 app.add_typer(retaining.app, name="retention")
 app.add_typer(ledgering.app, name="ledger")

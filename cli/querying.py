@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from ipaddress import IPv4Address, IPv6Address
+from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
 import typer
@@ -14,7 +15,8 @@ from cli.options import ConfigOption, JsonOption, configuration, ledger_of, prin
 from cli.tables import print_table
 from ledger.entry import Action
 from query import timespan
-from query.filter import parse
+from query.expression import Node
+from query.filter import expanded, parse
 from query.held import any_held, gone_within, source
 from query.reports import TOP_COLUMNS, flows_report, parse_statistic, top_report
 from query.sql import Sql
@@ -33,6 +35,10 @@ _UNKNOWN_TABLE = 60
 _EVERYTHING_SINCE = datetime(1970, 1, 1, tzinfo=UTC)
 
 Filter = Annotated[list[str] | None, typer.Argument(help="A filter in nfdump's language.", show_default=False)]
+File = Annotated[
+    Path | None,
+    typer.Option("-f", "--filter-file", help="Read the filter from a file, if none is given.", show_default=False),
+]
 Last = Annotated[str | None, typer.Option("--last", help="How far back: 90s, 30m, 2h, 7d.", show_default=False)]
 Window = Annotated[
     str | None, typer.Option("-t", "--time", help="2026/11/20.14:00-15:00, ISO 8601, or a start.", show_default=False)
@@ -51,6 +57,7 @@ def flows(
     last: Last = None,
     window: Window = None,
     limit: Annotated[int, typer.Option("-n", "--limit", help="At most so many flows, the newest.")] = 20,
+    file: File = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -58,7 +65,7 @@ def flows(
     loaded = configuration(config)
     since, until = _span(last, window)
     columns = tuple(BY_NAME) if as_json else _LINE
-    wanted = parse(" ".join(filter or []), _exporters(loaded))
+    wanted = _wanted(filter, file, loaded)
     found = _rows(
         loaded, since, until, columns, lambda table: flows_report(wanted, since, until, limit, columns, table)
     )
@@ -75,13 +82,14 @@ def top(
     n: Annotated[int, typer.Option("-n", help="How many.")] = 10,
     last: Last = None,
     window: Window = None,
+    file: File = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Rank addresses, ports, tenants and the like; volumes are scaled by the sampling rate."""
     loaded = configuration(config)
     since, until = _span(last, window)
-    named, wanted = parse_statistic(statistic), parse(" ".join(filter or []), _exporters(loaded))
+    named, wanted = parse_statistic(statistic), _wanted(filter, file, loaded)
     found = _rows(loaded, since, until, TOP_COLUMNS, lambda table: top_report(*named, wanted, since, until, n, table))
     if as_json:
         for row in found:
@@ -122,6 +130,21 @@ def _span(last: str | None, window: str | None) -> tuple[datetime, datetime]:
         return _EVERYTHING_SINCE, now
     span = timespan.last(last, now) if last else timespan.window(window or "", now)
     return span.since, span.until
+
+
+def _wanted(words: list[str] | None, file: Path | None, config: Config) -> Node:
+    """Return the filter that the command line has, or, as in nfdump, the file if it has none."""
+    text = " ".join(words or []) if words or not file else _read(str(file))
+    return parse(expanded(text, _read), _exporters(config))
+
+
+def _read(name: str) -> str:
+    try:
+        return Path(name).read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"filter: {name}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"filter: {name}: is no text in UTF-8") from None
 
 
 def _exporters(config: Config) -> dict[str, tuple[Any, ...]]:

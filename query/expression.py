@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
-from schema.columns import BY_NAME, DIRECTIONS, FLOW_TYPES, MAX_LABELS, Column
+from schema.columns import BY_NAME, DIRECTIONS, FLOW_TYPES, MAX_LABELS, TUNNELS, Column
 
 Network: TypeAlias = IPv4Network | IPv6Network
 
@@ -45,28 +45,35 @@ class End(StrEnum):
     DESTINATION = "dst"
     EITHER = "either"
     BOTH = "both"
+    ANYWHERE = "anywhere"
+    """Of addresses: at either end, or in place of it after translation."""
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
     """A field: its column, or its source and destination columns, and the protocols that carry it (all if none).
 
-    A column may be an element of one that holds lists, as `mpls_labels[1]`. `block` are the columns of a first and a
-    last value: the source has every value from the one to the other, too, unless both are zero.
+    A column may be an element of one that holds lists, as `mpls_labels[1]`, or one of DERIVED. `block` are the columns
+    of a first and a last value: the source has every value from the one to the other, too, unless both are zero.
+    `beside` are the columns that End.ANYWHERE searches as well; zero in them is nothing.
     """
 
     columns: tuple[str, ...]
     protocols: tuple[int, ...] = ()
     block: tuple[str, str] | None = None
+    beside: tuple[str, ...] = ()
 
     @property
     def maximum(self) -> int:
         """The highest value the field's columns hold."""
-        return int(256 ** int(self._column.dtype[1:]) - 1)
+        derived = DERIVED.get(self.columns[0])
+        return derived.maximum if derived else int(256 ** int(self._column.dtype[1:]) - 1)
 
     @property
     def clickhouse(self) -> str:
         """The ClickHouse type of one value."""
+        if self.columns[0] in DERIVED:
+            return "UInt64"
         return self._column.clickhouse.removeprefix("Array(").removesuffix(")")
 
     @property
@@ -74,14 +81,40 @@ class Field:
         return BY_NAME[self.columns[0].partition("[")[0]]
 
 
+class Derived(NamedTuple):
+    """What is reckoned from columns: its SQL, a whole number, and the most that it can be."""
+
+    sql: str
+    maximum: int
+
+
+_MOST = 2**64 - 1
+_DURATION = "toUInt64(greatest(dateDiff('millisecond', flow_start, flow_end), 0))"
+DERIVED = {
+    "duration": Derived(_DURATION, _MOST),
+    # rounded down, and 0 for a flow of one instant, as nfdump has it
+    "pps": Derived(f"if({_DURATION} = 0, 0, intDiv(toUInt128(packets) * 1000, {_DURATION}))", _MOST),
+    "bps": Derived(f"if({_DURATION} = 0, 0, intDiv(toUInt128(bytes) * 8000, {_DURATION}))", _MOST),
+    "bpp": Derived("if(packets = 0, 0, intDiv(bytes, packets))", _MOST),
+    "flows": Derived("1", _MOST),
+    "engine-type": Derived("bitAnd(bitShiftRight(observation_domain, 8), 255)", 255),
+    "engine-id": Derived("bitAnd(observation_domain, 255)", 255),
+}
+"""Figures of one flow, by name."""
+
 NUMBERS = {
     "port": Field(("src_port", "dst_port")),
     "as": Field(("src_as", "dst_as")),
+    "prev as": Field(("src_peer_as",)),
+    "next as": Field(("dst_peer_as",)),
+    "mask": Field(("src_mask", "dst_mask")),
+    "mac": Field(("src_mac", "dst_mac")),
     "vlan": Field(("src_vlan", "dst_vlan")),
     "inner vlan": Field(("inner_vlan",)),
     "if": Field(("in_if", "out_if")),
     "proto": Field(("proto",)),
     "tos": Field(("tos",)),
+    "application": Field(("application",)),
     "bytes": Field(("bytes",)),
     "packets": Field(("packets",)),
     "icmp-type": Field(("icmp_type",), (ICMP, ICMP6)),
@@ -99,6 +132,7 @@ NUMBERS = {
     "observation domain id": Field(("observation_domain",)),
     "ingress vrf": Field(("in_vrf",)),
     "egress vrf": Field(("out_vrf",)),
+    **{name: Field((name,)) for name in DERIVED},
     **{f"mpls label{place}": Field((f"mpls_labels[{place}]",)) for place in range(1, MAX_LABELS + 1)},
 }
 
@@ -110,7 +144,7 @@ CODES = {
 """Values of fields of NUMBERS by the names nfdump knows (IANA natEvent, firewallEvent, flowDirection)."""
 
 ADDRESSES = {
-    "ip": Field(("src_addr", "dst_addr")),
+    "ip": Field(("src_addr", "dst_addr"), beside=("post_nat_src_addr", "post_nat_dst_addr")),
     "next ip": Field(("next_hop",)),
     "exporter": Field(("exporter",)),
     "nat ip": Field(("post_nat_src_addr", "post_nat_dst_addr")),
@@ -122,10 +156,17 @@ NAMES = {
     "class": Field(("retention_class",)),
     "direction": Field(("direction",)),
     "type": Field(("flow_type",)),
+    "tunnel": Field(("tunnel",)),
     "asa user": Field(("user_name",)),
 }
 
-CHOICES = {"direction": DIRECTIONS[1:], "type": FLOW_TYPES[1:]}
+TIMES = {"first seen": "flow_start", "last seen": "flow_end"}
+"""Columns of times, by the words for them."""
+
+CALLED = {"interface": ("in_if", "out_if"), "app": ("application", "application")}
+"""Columns of numbers that exporters have names for (table `names`), by the words for them."""
+
+CHOICES = {"direction": DIRECTIONS[1:], "type": FLOW_TYPES[1:], "tunnel": TUNNELS[1:]}
 """The only values of the fields that have a fixed set; their code 0, unknown, is nothing to ask for."""
 
 
@@ -209,4 +250,22 @@ class Named:
     end: End = End.EITHER
 
 
-Node: TypeAlias = "Everything | Not | And | Or | Family | Compare | Listed | Flags | Within | Named"
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A field of TIMES stands in relation `comparator` to `moment`, in ms since 1970."""
+
+    field: str
+    comparator: str
+    moment: int
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """A field of CALLED has a number that the flow's exporter has the name `name` for."""
+
+    field: str
+    name: str
+    end: End = End.EITHER
+
+
+Node: TypeAlias = "Everything | Not | And | Or | Family | Compare | Listed | Flags | Within | Named | Seen | Called"

@@ -3,12 +3,14 @@
 `bytes` and `packets` are compared as exported, before any scaling by the sampling rate; K, M, G and T are powers of a
 thousand as in nfdump. ICMP flows have no ports here, where nfdump keeps their type and code in the destination port.
 `nat port` also finds the record that gives a subscriber a block of ports with this one in it; nfdump's does not.
-`tun ip` is the other IP header of a packet inside another, `ip` the one that `decoding.addresses` chose.
+`tun ip` is the other IP header of a packet inside another, `ip` the one that `decoding.addresses` chose. Without `src`
+or `dst`, `ip` searches the addresses after translation too, which nfdump does not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
 from ipaddress import ip_network
 from operator import or_
@@ -18,12 +20,14 @@ from lark import Lark, Token, Transformer, UnexpectedCharacters, UnexpectedToken
 from lark.exceptions import VisitError
 
 from query.expression import (
+    ADDRESSES,
     CHOICES,
     CODES,
     NUMBERS,
     PROTOCOLS,
     TCP_FLAGS,
     And,
+    Called,
     Compare,
     End,
     Everything,
@@ -35,14 +39,20 @@ from query.expression import (
     Node,
     Not,
     Or,
+    Seen,
     Within,
 )
+from query.timespan import moment
 from query.words import COMPARATORS, Kinds, Mistake, enumerated, field_of, nearest, phrases, unexpected
 from settings.errors import ConfigError
 
 MAX_LENGTH = 49152
 """Characters of a filter; a list this long is a parameter that ClickHouse still reads (http_max_field_value_size)."""
 
+_MAC = re.compile(r"[0-9a-f]{1,2}(:[0-9a-f]{2}){5}|[0-9a-f]{2}(-[0-9a-f]{2}){5}|[0-9a-f]{4}(\.[0-9a-f]{4}){2}", re.I)
+_INCLUDE = re.compile(r"""("[^"\n]*"|'[^'\n]*'|\#[^\n]*)|@include\s+("[^"\n]+"|'[^'\n]+'|[^\s()]+)""")
+_INCLUDED = 8
+"""Files that may be included from within each other."""
 _UNITS = {"k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 _PARSER = Lark.open(
     "filter.lark", rel_to=__file__, parser="lalr", lexer="basic", postlex=Kinds(), edit_terminals=phrases
@@ -75,6 +85,21 @@ def parse(text: str, exporters: Exporters = MappingProxyType({})) -> Node:
             raise error.orig_exc.shown(text) from None
         raise
     return node
+
+
+def expanded(text: str, read: Callable[[str], str], depth: int = 0) -> str:
+    """Return the filter `text` with the text of each file that it includes (`@include FILE`), which `read` gives.
+
+    ConfigError where files include each other too deeply.
+    """
+    if depth > _INCLUDED:
+        raise ConfigError(f"filter: files include each other more than {_INCLUDED} deep")
+
+    def included(found: re.Match[str]) -> str:
+        kept, name = found.groups()
+        return kept if kept else expanded(read(name.strip("\"'")), read, depth + 1)
+
+    return _INCLUDE.sub(included, text)
 
 
 def _stray(char: str) -> str:
@@ -155,14 +180,16 @@ class _Build(Transformer[Token, Node]):
         return tuple(ip_network(word, strict=False) for word in words)
 
     def addresses(self, end: End | None, word: Token, networks: tuple[Network, ...]) -> Node:
-        return Within(field_of(word), networks, end or End.EITHER)
+        field = field_of(word)
+        return Within(field, networks, end or (End.ANYWHERE if ADDRESSES[field].beside else End.EITHER))
 
     def masked(self, end: End | None, word: Token, address: Token, mask: Token) -> Node:
         try:
-            return Within(field_of(word), (ip_network(f"{address}/{mask}", strict=False),), end or End.EITHER)
+            network = ip_network(f"{address}/{mask}", strict=False)
         except ValueError:
             problem = f"'{mask}' is not a mask for {address}; write the prefix as address/length"
             raise Mistake.at(mask, problem) from None
+        return self.addresses(end, word, (network,))
 
     def next_hop(self, _: Token, networks: tuple[Network, ...]) -> Node:
         return Within("next ip", networks)
@@ -187,6 +214,25 @@ class _Build(Transformer[Token, Node]):
             problem = f"expected {enumerated(known)}, found '{name}'"
             raise Mistake.at(word, problem + nearest(name, known))
         return Named(field_of(field), name.lower() if known else name)
+
+    def mac(self, end: End | None, word: Token, name: Token) -> Node:
+        text = _unquoted(name)
+        if not _MAC.fullmatch(text):
+            raise Mistake.at(name, f"expected a MAC address such as 00:1b:54:0a:0b:0c, found '{text}'")
+        return Compare(field_of(word), "=", int(re.sub("[^0-9a-fA-F]", "", text), 16), end or End.EITHER)
+
+    def seen(self, word: Token, comparator: Token | None, name: Token) -> Node:
+        try:
+            found = moment(_unquoted(name))
+        except ConfigError as error:
+            raise Mistake.at(name, str(error)) from None
+        return Seen(word.lower(), COMPARATORS[(comparator or "=").lower()], round(found.timestamp() * 1000))
+
+    def called(self, end: End | None, word: Token, name: Token) -> Node:
+        return Called(word.lower(), _unquoted(name), end or End.EITHER)
+
+    def application(self, word: Token, name: Token) -> Node:
+        return Called(word.lower(), _unquoted(name))
 
     def source(self) -> End:
         return End.SOURCE

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from query.expression import Node
-from query.sql import Parameters, Sql, condition
+from query.sql import Parameters, Sql, condition, instant
 from query.words import nearest
 from schema.columns import BY_NAME
 from settings.errors import ConfigError
@@ -113,8 +113,7 @@ def _selected(filter: Node, since: datetime, until: datetime, parameters: Parame
 
 
 def _moment(moment: datetime, parameters: Parameters) -> str:
-    milliseconds = (moment - _EPOCH) // timedelta(milliseconds=1)
-    return f"fromUnixTimestamp64Milli({parameters.add(milliseconds, 'Int64')}, 'UTC')"
+    return instant((moment - _EPOCH) // timedelta(milliseconds=1), parameters)
 
 
 def _limit(rows: int, parameters: Parameters) -> str:

@@ -13,9 +13,13 @@ from typing import TypeAlias
 
 from query.expression import (
     ADDRESSES,
+    CALLED,
+    DERIVED,
     NAMES,
     NUMBERS,
+    TIMES,
     And,
+    Called,
     Compare,
     End,
     Everything,
@@ -28,6 +32,7 @@ from query.expression import (
     Node,
     Not,
     Or,
+    Seen,
     Within,
 )
 from settings.errors import ConfigError
@@ -96,7 +101,7 @@ def _condition(node: Node, parameters: Parameters, *, negated: bool) -> str:
                 ADDRESSES["ip"], End.EITHER, _any_of(_between(*bounds, parameters) for bounds in _FAMILY[version])
             )
         case Within(name, networks, end):
-            return _ended(ADDRESSES[name], end, _any_of(_places(networks, parameters)))
+            return _within(ADDRESSES[name], networks, end, parameters)
         case Compare(name, comparator, value, end):
             placeholder = parameters.add(value, NUMBERS[name].clickhouse)
             block = _in_block(NUMBERS[name], comparator, placeholder)
@@ -107,6 +112,39 @@ def _condition(node: Node, parameters: Parameters, *, negated: bool) -> str:
             return _ended(NUMBERS[name], end, _any_of([f"IN {placeholder}"]), block)
         case Named(name, value, end):
             return _ended(NAMES[name], end, _any_of([f"= {parameters.add(value, 'String')}"]))
+        case Seen(name, comparator, moment):
+            return f"{TIMES[name]} {comparator} {instant(moment, parameters)}"
+        case Called(name, value, end):
+            return _called(name, value, end, parameters)
+
+
+def instant(moment: int, parameters: Parameters) -> str:
+    """Return a moment, in ms since 1970, as the columns of times hold it."""
+    return f"fromUnixTimestamp64Milli({parameters.add(moment, 'Int64')}, 'UTC')"
+
+
+def _within(of: Field, networks: tuple[Network, ...], end: End, parameters: Parameters) -> str:
+    comparisons = list(_places(networks, parameters))
+    text = _ended(of, end, _any_of(comparisons))
+    known = tuple(network for network in networks if IPv6Address(0) not in network)
+    if end is not End.ANYWHERE or not known:
+        return text
+    if known != networks:
+        comparisons = list(_places(known, parameters))
+    return _joined(" OR ", (text, *map(_any_of(comparisons), of.beside)))
+
+
+def _called(name: str, value: str, end: End, parameters: Parameters) -> str:
+    """Return that the number in the columns of the `end` is one that its exporter has called so."""
+    columns, naming = CALLED[name], {"app": "application"}.get(name, name)
+    names = (
+        f"(SELECT exporter, observation_domain, id FROM names FINAL WHERE naming = '{naming}' "  # noqa: S608
+        f"AND name = {parameters.add(value, 'String')})"
+    )
+    kept = {End.SOURCE: columns[:1], End.DESTINATION: columns[1:]}.get(end, columns)
+    return _joined(
+        " OR ", (f"(exporter, observation_domain, toUInt64({column})) IN {names}" for column in dict.fromkeys(kept))
+    )
 
 
 def _joined(operator: str, conditions: Iterable[str]) -> str:
@@ -125,7 +163,7 @@ def _ended(of: Field, end: End, test: Callable[[str], str], block: str = "") -> 
 
     Where there is a test of the `block` it may hold instead of the source's.
     """
-    tests = [test(column) for column in of.columns]
+    tests = [test(DERIVED[column].sql if column in DERIVED else column) for column in of.columns]
     if block:
         tests[0] = _joined(" OR ", (tests[0], block))
     kept = {End.SOURCE: tests[:1], End.DESTINATION: tests[-1:]}.get(end, tests)

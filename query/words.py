@@ -46,6 +46,9 @@ KEYWORDS = {
     "next ip": "NEXT",
     "next host": "NEXT",
     "exporter": "_EXPORTER",
+    "router ip": "_EXPORTER",
+    "first seen": "SEEN",
+    "last seen": "SEEN",
     "icmp-type": "ICMP",
     "icmp-code": "ICMP",
     "asa user": "USER",
@@ -55,12 +58,41 @@ KEYWORDS = {
 KEYWORDS |= {
     word: word.upper()
     for word in (
-        "proto", "port", "as", "vlan", "if", "tos", "bytes", "packets", "flags", "tenant", "class", "direction", "type"
+        "proto", "port", "as", "vlan", "mask", "mac", "if", "tos", "bytes", "packets", "flags", "tenant", "class",
+        "direction", "type", "tunnel", "interface", "app",
     )
 }  # fmt: skip
 KEYWORDS |= dict.fromkeys(PROTOCOLS, "PROTOCOL")
 KEYWORDS |= dict.fromkeys(CODES, "CODED")
 KEYWORDS |= {word: "COUNTED" for word in NUMBERS if word not in KEYWORDS}
+
+_ONE_WAY = "a flow has one way here, and what went the other way is a flow of its own"
+_LABELS_ALONE = "only the labels are stored"
+ABSENT = {
+    "bgpnext ip": "BGP next hops are not stored; 'next ip' is the router that the packets went to",
+    "client latency": "latencies are not stored",
+    "count": "records have no numbers here",
+    "country": "no database of places is read",
+    "egress acl": "access lists are not stored",
+    "ethertype": "types of frames are not stored",
+    "geo": "no database of places is read",
+    "ident": "sources have no such names here; write 'exporter NAME'",
+    "ingress acl": "access lists are not stored",
+    "max ttl": "TTLs are not stored",
+    "min ttl": "TTLs are not stored",
+    "mpls eos": _LABELS_ALONE,
+    **{f"mpls exp{place}": _LABELS_ALONE for place in range(1, 11)},
+    "observation point id": "observation points are not stored",
+    "out bytes": _ONE_WAY,
+    "out packets": _ONE_WAY,
+    "payload": "payloads are not stored",
+    "pf": "events of pf are not stored",
+    "server latency": "latencies are not stored",
+    "sysid": "exporters have no such numbers here; write 'exporter NAME'",
+    "tun proto": "its number is not stored; write 'tunnel gre', 'tunnel ipip' and the like",
+}
+"""What nfdump's language has and this has not, and why."""
+KEYWORDS |= dict.fromkeys(ABSENT, "ABSENT")
 
 _OLD = {"xip": "nat ip", "nip": "nat ip", "xnet": "nat net", "xport": "nat port", "nport": "nat port",
         "tunip": "tun ip"}  # fmt: skip
@@ -70,6 +102,7 @@ SYNONYMS = {
     "nat pblock start": "pblock start",
     "nat pblock end": "pblock end",
     "odid": "observation domain id",
+    "flow": "flows",
     **_OLD,
 }
 KEYWORDS |= {word: KEYWORDS[other] for word, other in SYNONYMS.items()}
@@ -183,6 +216,8 @@ def unexpected(token: Token, accepted: Iterable[str]) -> str:
     words = sorted(word for word, kind in KEYWORDS.items() if kind in kinds and word not in _OLD)
     found = "the filter ends" if token.type == "$END" else f"found '{shortened(token)}'"
     expected = _expected(kinds, words)
+    if token.type == "ABSENT" and "QUOTED" not in kinds:
+        return f"'{token}' cannot be asked for: {ABSENT[token.lower()]}"
     if token.lower() in KEYWORDS and "QUOTED" in kinds:
         return f'expected {expected}, {found}; a name that is a word of the language needs quotes: "{token}"'
     begun = [f"'{word}'" for word in words if word.startswith(f"{token.lower()} ")]

@@ -96,6 +96,26 @@ def test_a_wrong_filter_has_a_caret(config: str) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_a_filter_may_stand_in_a_file_and_include_others(config: str, tmp_path: Path) -> None:
+    (tmp_path / "tcp.nf").write_text("proto tcp # of the demo")
+    (tmp_path / "all.nf").write_text(f"(@include {tmp_path / 'tcp.nf'}\n) and port > 0")
+    asked = ("flows", "--json", "-n", "5000", "-c", config)
+    plain = flowkeep(*asked, "proto tcp and port > 0").stdout.splitlines()
+    assert plain
+    assert sorted(flowkeep(*asked, "-f", str(tmp_path / "all.nf")).stdout.splitlines()) == sorted(plain)
+    missing = flowkeep("top", "-f", str(tmp_path / "none.nf"), "-c", config)
+    assert (missing.returncode, missing.stderr) == (
+        2, f"flowkeep: filter: {tmp_path / 'none.nf'}: cannot be read: No such file or directory\n"
+    )  # fmt: skip
+
+
+def test_help_explains_the_language() -> None:
+    done = flowkeep("help", "filter")
+    assert done.returncode == 0
+    assert "src port > 1023" in done.stdout
+    assert "@include FILE" in done.stdout
+
+
 def test_retention_show_agrees_and_a_second_purge_finds_nothing(config: str) -> None:
     shown = flowkeep("retention", "show", "--json", "-c", config)
     assert shown.returncode == 0

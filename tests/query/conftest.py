@@ -10,7 +10,13 @@ from storage.ddl import wanted
 from storage.embedded import Node
 from storage.upgrade import upgrade
 from storage.writer import Writer
-from tests.query.flow_rows import Ask, Row, as_flows, random_rows
+from tests.query.flow_rows import SINCE, UNTIL, Ask, Row, as_flows, name_of, random_rows
+
+NAMED = (
+    ("interface", "interface", "in_if"),
+    ("interface", "interface", "out_if"),
+    ("app", "application", "application"),
+)
 
 
 @pytest.fixture(scope="session")
@@ -25,6 +31,17 @@ def ask(rows: list[Row], node: Node) -> Iterator[Ask]:
         admin.create_database()
         admin.command("DROP DATABASE flowkeep SYNC")
         upgrade(admin, wanted({"short": 16, "long": 92}))
+        for seen, prefix in ((UNTIL, ""), (SINCE, "once ")):  # the name that was told last holds
+            lines = [
+                f"('{row['exporter']}', {row['observation_domain']}, '{naming}', {row[column]}, '{prefix}{name}', "
+                f"'{seen:%Y-%m-%d %H:%M:%S}')"
+                for row in rows
+                for word, naming, column in NAMED
+                if (name := name_of(row, word, row[column]))
+            ]
+            admin.command(
+                f"INSERT INTO names (exporter, observation_domain, naming, id, name, seen) VALUES {','.join(lines)}"
+            )
     with node.connect("ingest") as ingest:
         Writer(ingest).write(as_flows(rows), "rows")
     with node.connect("query") as client:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from ipaddress import ip_network
 
 from hypothesis import strategies as st
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from query.expression import (
     CHOICES,
     And,
+    Called,
     Compare,
     End,
     Everything,
@@ -19,11 +21,28 @@ from query.expression import (
     Node,
     Not,
     Or,
+    Seen,
     Within,
 )
-from tests.query.flow_rows import AS_NUMBERS, FLAGS, INTERFACES, NAMES, PORTS, STATUSES, V4, V6, VRFS
+from tests.query.flow_rows import (
+    APPLICATIONS,
+    AS_NUMBERS,
+    DURATIONS,
+    FLAGS,
+    INTERFACES,
+    MACS,
+    MASKS,
+    NAMES,
+    PORTS,
+    SINCE,
+    STATUSES,
+    V4,
+    V6,
+    VRFS,
+)
 
-_ENDS = st.sampled_from(End)
+_FOUR = (End.SOURCE, End.DESTINATION, End.EITHER, End.BOTH)
+_ENDS = st.sampled_from(_FOUR)
 _HOSTS = st.sampled_from(V4 + V6).map(ip_network)
 _NETWORKS = st.one_of(
     _HOSTS,
@@ -36,6 +55,7 @@ _ENDED = {
     "nat port": (*PORTS, 2000, 2048, 4095),
     "as": AS_NUMBERS,
     "vlan": (0, 5, 4095),
+    "mask": MASKS,
     "if": INTERFACES,
 }
 _SINGLE = {
@@ -57,6 +77,16 @@ _SINGLE = {
     "observation domain id": (0, 7, 399, 2**32 - 1),
     "ingress vrf": VRFS,
     "egress vrf": VRFS,
+    "prev as": AS_NUMBERS,
+    "next as": AS_NUMBERS,
+    "application": APPLICATIONS,
+    "duration": DURATIONS,
+    "pps": (0, 1, 1000, 10**6),
+    "bps": (0, 1000, 10**9, 10**12),
+    "bpp": (0, 1, 100, 1500),
+    "flows": (0, 1, 2),
+    "engine-type": (0, 1, 255),
+    "engine-id": (0, 7, 255),
     "mpls label1": (0, 16, 2**20 - 1),
     "mpls label10": (0, 25),
 }
@@ -66,7 +96,7 @@ _VALUES = _ENDED | _SINGLE
 @st.composite
 def _numbers(draw: st.DrawFn) -> Node:
     field = draw(st.sampled_from(sorted(_VALUES)))
-    ends = list(End) if field in _ENDED and field != "if" else [End.EITHER]
+    ends = [*_FOUR] if field in _ENDED and field != "if" else [End.EITHER]
     end = draw(st.sampled_from(ends + [End.SOURCE, End.DESTINATION] * (field == "if")))
     values = draw(st.lists(st.sampled_from(_VALUES[field]), min_size=1, max_size=4).map(tuple))
     comparator = draw(st.sampled_from(["=", "<", ">", "<=", ">=", "in"]))
@@ -78,9 +108,24 @@ _CONDITIONS = st.one_of(
     st.sampled_from((4, 6)).map(Family),
     st.sampled_from(sorted(set(FLAGS) & set(range(1, 64)))).map(Flags),
     _numbers(),
-    st.builds(Within, st.sampled_from(("ip", "nat ip", "tun ip")), _PLACES, _ENDS),
+    st.builds(Within, st.just("ip"), _PLACES, st.sampled_from(End)),
+    st.builds(Within, st.sampled_from(("nat ip", "tun ip")), _PLACES, _ENDS),
     st.builds(Within, st.sampled_from(("next ip", "exporter")), _PLACES),
     st.builds(Named, st.just("tenant"), st.sampled_from(NAMES), _ENDS),
+    st.builds(Compare, st.just("mac"), st.just("="), st.sampled_from(MACS), _ENDS),
+    st.builds(
+        Seen,
+        st.sampled_from(("first seen", "last seen")),
+        st.sampled_from(["=", "<", ">", "<=", ">="]),
+        st.integers(-60_000, 3_000).map(lambda apart: round(SINCE.timestamp() * 1000) + apart),
+    ),
+    st.builds(Called, st.just("app"), st.sampled_from(("app 3", "app 4", "once app 3", "no such"))),
+    st.builds(
+        Called,
+        st.just("interface"),
+        st.sampled_from(("interface 1", "interface 3", "interface 0", "once interface 1")),
+        st.sampled_from((End.EITHER, End.SOURCE, End.DESTINATION)),
+    ),
     st.builds(Named, st.just("asa user"), st.sampled_from(NAMES)),
     st.builds(Named, st.just("class"), st.sampled_from(("short", "long", "not"))),
     *(st.builds(Named, st.just(field), st.sampled_from(names)) for field, names in CHOICES.items()),
@@ -113,6 +158,13 @@ def text_of(node: Node) -> str:
             return " or ".join(map(_bracketed, operands))
         case Flags(mask):
             return "flags " + "".join(letter for bit, letter in enumerate("FSRPAU") if mask >> bit & 1)
+        case Compare("mac", _, value, end):
+            return f"{_end('mac', end)}mac {value.to_bytes(6, 'big').hex(':')}"
+        case Seen(field, comparator, moment):
+            when = datetime.fromtimestamp(moment / 1000, UTC)
+            return f'{field} {comparator} "{when.isoformat(timespec="milliseconds")}"'
+        case Called(field, name, end):
+            return f'{_end("if", end)}{field} "{name}"'
         case Compare(field, comparator, value, end):
             return f"{_end(field, end)}{field} {comparator} {value}"
         case Listed(field, values, end):
@@ -131,4 +183,5 @@ def _bracketed(node: Node) -> str:
 def _end(field: str, end: End) -> str:
     if field == "if":
         return {End.SOURCE: "in ", End.DESTINATION: "out "}.get(end, "")
-    return {End.SOURCE: "src ", End.DESTINATION: "dst ", End.BOTH: "src and dst "}.get(end, "")
+    either = "src or dst " if field == "ip" else ""
+    return {End.SOURCE: "src ", End.DESTINATION: "dst ", End.BOTH: "src and dst ", End.EITHER: either}.get(end, "")

@@ -26,9 +26,18 @@ AS_NUMBERS = (0, 1, 64500, 64501, 4200000000)
 INTERFACES = (0, 1, 3, 10, 2**32 - 1)
 STATUSES = (0, 64, 65, 131, 192, 255)
 VRFS = (0, 1, 4096, 2**32 - 1)
+MASKS = (0, 8, 24, 32, 128)
+MACS = (0, 0x001B540A0B0C, 2**48 - 1)
+DURATIONS = (0, 1, 999, 1_500)
+APPLICATIONS = (0, 50331728, 218103809)
 
 Row = dict[str, Any]
 Ask = Callable[[Sql], list[tuple[Any, ...]]]
+
+
+def name_of(row: Row, word: str, number: int) -> str | None:
+    """What a row's exporter calls an interface or an application; a third of them have no names."""
+    return f"{word} {number % 5}" if number and row["observation_domain"] % 3 else None
 
 
 def mapped(text: str) -> IPv6Address:
@@ -65,11 +74,20 @@ def _row(chance: random.Random, number: int) -> Row:
         "src_vlan": chance.choice((0, 5, 4094)),
         "dst_vlan": chance.choice((0, 5, 4094)),
         "inner_vlan": chance.choice((0, 0, 7)),
+        "src_peer_as": chance.choice(AS_NUMBERS),
+        "dst_peer_as": chance.choice(AS_NUMBERS),
+        "src_mask": chance.choice(MASKS),
+        "dst_mask": chance.choice(MASKS),
+        "src_mac": chance.choice(MACS),
+        "dst_mac": chance.choice(MACS),
+        "application": chance.choice(APPLICATIONS),
         "src_tenant": chance.choice(NAMES),
         "dst_tenant": chance.choice(NAMES),
         "direction": chance.choice(DIRECTIONS),
         "retention_class": chance.choice(("short", "long")),
     }
+    row["flow_start"] = SINCE - timedelta(milliseconds=chance.randrange(2_000, 50_000))
+    row["flow_end"] = row["flow_start"] + timedelta(milliseconds=chance.choice(DURATIONS))
     row |= {"forwarding_status": chance.choice(STATUSES), "flow_direction": chance.choice((0, 1))}
     row |= {"in_vrf": chance.choice(VRFS), "out_vrf": chance.choice(VRFS)}
     row["mpls_labels"] = chance.choice(([], [], [16], [2**20 - 1, 17], list(range(16, 26))))

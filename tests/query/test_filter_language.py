@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from query.expression import And, Compare, Everything, Flags, Named, Node, Not, Or, Within
-from query.filter import MAX_LENGTH, parse
+from query.filter import MAX_LENGTH, expanded, parse
 from query.sql import Parameters, condition
 from query.words import KEYWORDS, MAX_NESTING
 from settings.errors import ConfigError
@@ -102,6 +102,13 @@ def test_words_of_a_phrase_are_names_by_themselves() -> None:
         ("inner\tVLAN 7", "inner vlan = 7"),
         ("asa event term", "asa event delete"),
         ("nat event Add", "nat event == 1"),
+        ("Router IP 10.0.0.1", "exporter 10.0.0.1"),
+        (
+            "in  src MAC 00-1B-54-0a-0b-0c or out mac 1:02:03:04:05:06",
+            "src mac 001b.540a.0b0c or mac 01:02:03:04:05:06",
+        ),
+        ("FLOW > 1 and in packets > 1k", "flows > 1 and packets > 1000"),
+        ("first  seen 2026/11/20.14:00", "first seen = '2026-11-20T15:00:00+01:00'"),
         ("flowdir EGRESS", "flowdir 1"),
     ],
 )
@@ -128,6 +135,15 @@ def test_quotes_let_a_name_be_anything() -> None:
         ("direction ingres", "ingres", "did you mean 'ingress'?"),
         ("type netflow7", "netflow7", "netflow5, netflow9, ipfix or sflow"),
         ("exporter edge-2", "edge-2", "did you mean 'edge-1'?"),
+        ("tcp and geo CH", "geo", "'geo' cannot be asked for: no database of places is read"),
+        ("out bytes > 1M", "out bytes", "a flow has one way here"),
+        ("tun proto 47", "tun proto", "write 'tunnel gre'"),
+        ("tenant geo", "geo", 'needs quotes: "geo"'),
+        ("src mac 192.0.2.1", "192.0.2.1", "expected a number or a name"),
+        ("src mac 00:1b:54", "00:1b:54", "expected a MAC address such as"),
+        ("last seen > yesterday", "yesterday", "'yesterday' is not a time"),
+        ("tunnel gree", "gree", "did you mean 'gre'?"),
+        ("durations > 5", "durations", "did you mean 'duration'?"),
         ("src tenant and port 80", "and", 'needs quotes: "and"'),
         ("src tenant acme%", "%", "'%' has no meaning here"),
         ("src tenant 'acme", "'", "this quote is not closed"),
@@ -159,6 +175,16 @@ def test_a_fault_is_shown_with_a_caret_what_was_expected_and_the_nearest_word(
     start = marks.index("^")
     assert line[start : start + len(marks.strip())].strip() == caret
     assert caught.value.exit_code == 2
+
+
+def test_a_filter_may_include_files_but_not_from_comments_and_names() -> None:
+    files = {"ours.nf": "net 192.0.2.0/24 # ours @include nothing\n", "both": "(@include ours.nf or port 80)"}
+    text = "tcp and @include both and not tenant '@include ours.nf' # @include no"
+    assert parse(expanded(text, files.__getitem__)) == parse(
+        "tcp and (net 192.0.2.0/24\n or port 80) and not tenant '@include ours.nf'"
+    )
+    with pytest.raises(ConfigError, match="more than 8 deep"):
+        expanded("@include again", {"again": "@include again"}.__getitem__)
 
 
 def test_limits_are_told() -> None:

@@ -7,7 +7,7 @@ import re
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from query.expression import End, Named, Node
+from query.expression import DERIVED, End, Named, Node
 from query.filter import MAX_LENGTH, parse
 from query.reports import flows_report
 from query.sql import MAX_PARAMETERS, Parameters, Sql, condition
@@ -19,8 +19,26 @@ from tests.query.flow_rows import SINCE, UNTIL, Ask, Row
 
 _PLACEHOLDER = re.compile(r"\{p[0-9]+:(Array\()?(UInt8|UInt16|UInt32|UInt64|Int64|IPv6|String)\)?\}")
 _LABELS = {f"mpls_labels[{place}]" for place in range(1, MAX_LABELS + 1)}
+_OF_DERIVED = {word for derived in DERIVED.values() for word in re.findall(r"[^\s(),]+", derived.sql)}
+_OF_NAMES = {
+    "SELECT",
+    "id",
+    "FROM",
+    "names",
+    "FINAL",
+    "WHERE",
+    "naming",
+    "'interface'",
+    "'application'",
+    "name",
+    "toUInt64",
+}
+_OF_TIMES = {"fromUnixTimestamp64Milli", "'UTC'"}
 _VOCABULARY = {
     *BY_NAME,
+    *_OF_DERIVED,
+    *_OF_NAMES,
+    *_OF_TIMES,
     *_LABELS,
     "arrayExists",
     "value",
