@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, NamedTuple, TypeAlias
 
 import typer
 
@@ -18,8 +18,9 @@ from query import timespan
 from query.expression import Node
 from query.filter import expanded, parse
 from query.held import any_held, gone_within, source
-from query.reports import TOP_COLUMNS, flows_report, parse_statistic, top_report
+from query.reports import RATES, SUMS, flows_report, grouped_report, parse_statistic, rates
 from query.sql import Sql
+from query.statistics import RECORD, Statistic, aggregation
 from schema.addresses import shown
 from schema.columns import BY_NAME
 from schema.render import mac_text
@@ -56,18 +57,26 @@ def flows(
     filter: Filter = None,
     last: Last = None,
     window: Window = None,
-    limit: Annotated[int, typer.Option("-n", "--limit", help="At most so many flows, the newest.")] = 20,
+    limit: Annotated[int, typer.Option("-n", "--limit", help="At most so many: the newest, the largest with -A.")] = 20,
     file: File = None,
+    aggregate: Annotated[
+        str, typer.Option("-A", "--aggregate", help="Add up by these: srcip,dstport, srcip4/24.", show_default=False)
+    ] = "",
+    connections: Annotated[bool, typer.Option("-a", help="Add up by protocol, addresses and ports.")] = False,
+    order: Annotated[
+        str, typer.Option("-O", "--order", help="Of -A and -a: flows, packets, bytes, pps, bps or bpp.")
+    ] = "bytes",
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """List the newest flows that a filter selects, of all that is stored unless a time is given; --json: whole."""
-    loaded = configuration(config)
-    since, until = _span(last, window)
+    asked = _asked(filter, file, last, window, config)
+    if aggregate or connections:
+        _groups(aggregation(aggregate or ",".join(RECORD)), order, asked, limit, as_json)
+        return
     columns = tuple(BY_NAME) if as_json else _LINE
-    wanted = _wanted(filter, file, loaded)
     found = _rows(
-        loaded, since, until, columns, lambda table: flows_report(wanted, since, until, limit, columns, table)
+        asked, columns, lambda table: flows_report(asked.filter, asked.since, asked.until, limit, columns, table)
     )
     if as_json:
         for row in found:
@@ -78,7 +87,9 @@ def flows(
 
 def top(
     filter: Filter = None,
-    statistic: Annotated[str, typer.Option("-s", "--statistic", help="As nfdump's: srcip/bytes.")] = "srcip/bytes",
+    statistic: Annotated[
+        str, typer.Option("-s", "--statistic", help="As nfdump's: srcip/bytes, dstport:p/flows, srcip4/24, record.")
+    ] = "srcip/bytes",
     n: Annotated[int, typer.Option("-n", help="How many.")] = 10,
     last: Last = None,
     window: Window = None,
@@ -87,18 +98,8 @@ def top(
     as_json: JsonOption = False,
 ) -> None:
     """Rank addresses, ports, tenants and the like; volumes are scaled by the sampling rate."""
-    loaded = configuration(config)
-    since, until = _span(last, window)
-    named, wanted = parse_statistic(statistic), _wanted(filter, file, loaded)
-    found = _rows(loaded, since, until, TOP_COLUMNS, lambda table: top_report(*named, wanted, since, until, n, table))
-    if as_json:
-        for row in found:
-            print_json(row)
-        return
-    print_table(TOP_COLUMNS, ([_plain(name, row[name]) for name in TOP_COLUMNS] for row in found))
-    unknown = sum(row["unknown_sampling"] for row in found)
-    if unknown:
-        print(f"{unknown:,} of these flows came without a sampling rate and count as unsampled", file=sys.stderr)
+    by, order = parse_statistic(statistic)
+    _groups(by, order, _asked(filter, file, last, window, config), n, as_json)
 
 
 def sql(
@@ -120,6 +121,47 @@ def sql(
         given = {"query": asked.seq, "lines": lines, "octets": len(answer.encode())}
         ledger.append(Action.PRIVILEGED_QUERY, given, now=datetime.now(UTC))
         sys.stdout.write(answer)
+
+
+class _Asked(NamedTuple):
+    """What a question is about."""
+
+    config: Config
+    filter: Node
+    since: datetime
+    until: datetime
+
+
+def _asked(
+    words: list[str] | None, file: Path | None, last: str | None, window: str | None, config: Path | None
+) -> _Asked:
+    loaded = configuration(config)
+    return _Asked(loaded, _wanted(words, file, loaded), *_span(last, window))
+
+
+def _groups(by: tuple[Statistic, ...], order: str, asked: _Asked, n: int, as_json: bool) -> None:
+    """Print flows that are added up, the largest first."""
+    names = tuple(each.name for each in by)
+
+    def report(table: str) -> Sql:
+        return grouped_report(by, order, asked.filter, asked.since, asked.until, n, table)
+
+    found = _rows(asked, (*names, *SUMS), report, shown=False)
+    for row in found:
+        row |= rates(row["packets"], row["bytes"], row["first_seen"], row["last_seen"])
+    if as_json:
+        for row in found:
+            print_json({name: _shown(name, value) for name, value in row.items()})
+        return
+    titles = (*names, "flows", "packets", "bytes", *RATES)
+    print_table(titles, ([_cell(name, row[name]) for name in titles] for row in found))
+    unknown = sum(row["unknown_sampling"] for row in found)
+    if unknown:
+        print(f"{unknown:,} of these flows came without a sampling rate and count as unsampled", file=sys.stderr)
+
+
+def _cell(name: str, value: Any) -> Any:
+    return round(value) if name in RATES else _plain(name, _shown(name, value))
 
 
 def _span(last: str | None, window: str | None) -> tuple[datetime, datetime]:
@@ -155,13 +197,12 @@ def _exporters(config: Config) -> dict[str, tuple[Any, ...]]:
     return named
 
 
-def _rows(
-    config: Config, since: datetime, until: datetime, columns: tuple[str, ...], report: Report
-) -> list[dict[str, Any]]:
-    with connect(config.storage, config.data_dir, "query") as client:
-        sql = report(where(client, since, until))
+def _rows(asked: _Asked, columns: tuple[str, ...], report: Report, shown: bool = True) -> list[dict[str, Any]]:
+    with connect(asked.config.storage, asked.config.data_dir, "query") as client:
+        sql = report(where(client, asked.since, asked.until))
         result = client.query(sql.text, sql.parameters)
-    return [{name: _shown(name, value) for name, value in zip(columns, row, strict=True)} for row in result.rows]
+    rows = (zip(columns, row, strict=True) for row in result.rows)
+    return [{name: _shown(name, value) if shown else value for name, value in row} for row in rows]
 
 
 def where(client: Client, since: datetime, until: datetime) -> str:
@@ -186,9 +227,12 @@ def _shown(name: str, value: Any) -> Any:
         return str(value)
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    if name in ("src_mac", "dst_mac"):
+    if name in _MACS:
         return mac_text(value)
     return value
+
+
+_MACS = frozenset({"src_mac", "dst_mac", "srcmac", "dstmac", "mac"})
 
 
 def _plain(name: str, value: Any) -> Any:

@@ -1,54 +1,53 @@
-"""The two first reports, as SQL: the flows that a filter selects, and the top talkers of a statistic.
+"""Reports as SQL: the flows that a filter selects, and flows added up, the largest first.
 
 Both always bound `time_received`, since included and until not. Sampling is scaled here and nowhere else.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from query.expression import Node
 from query.sql import Parameters, Sql, condition, instant
+from query.statistics import RECORD, Statistic, columns, statistic
 from query.words import nearest
 from schema.columns import BY_NAME
 from settings.errors import ConfigError
 from storage.ddl import FLOWS
 
-STATISTICS: Mapping[str, tuple[str, ...]] = {
-    "srcip": ("src_addr",),
-    "dstip": ("dst_addr",),
-    "ip": ("src_addr", "dst_addr"),
-    "srcport": ("src_port",),
-    "dstport": ("dst_port",),
-    "port": ("src_port", "dst_port"),
-    "proto": ("proto",),
-    "srcas": ("src_as",),
-    "dstas": ("dst_as",),
-    "as": ("src_as", "dst_as"),
-    "inif": ("in_if",),
-    "outif": ("out_if",),
-    "exporter": ("exporter",),
-    "srctenant": ("src_tenant",),
-    "dsttenant": ("dst_tenant",),
-    "tenant": ("src_tenant", "dst_tenant"),
-    "direction": ("direction",),
+_MS = "greatest(dateDiff('millisecond', first_seen, last_seen), 0)"
+ORDERS: Mapping[str, str] = {
+    "flows": "flows",
+    "packets": "packets",
+    "bytes": "bytes",
+    "pps": f"if({_MS} = 0, 0, packets * 1000 / {_MS})",
+    "bps": f"if({_MS} = 0, 0, bytes * 8000 / {_MS})",
+    "bpp": "if(packets = 0, 0, bytes / packets)",
 }
-"""The columns that each statistic counts by; with two, a flow counts once for each value at its ends."""
+"""What the largest are the largest by, as SQL over SUMS; rates are those over the time from the first to the last."""
 
-ORDERS = ("flows", "packets", "bytes")
-TOP_COLUMNS = ("key", *ORDERS, "unknown_sampling")
+RATES = ("pps", "bps", "bpp")
 
+SUMS = ("flows", "packets", "bytes", "unknown_sampling", "first_seen", "last_seen")
+"""Columns of the reports that add flows up, behind what they are added up by."""
+
+_STATISTIC = re.compile(r"(.*?)(:p)?(?:/([a-z]*))?")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def parse_statistic(text: str) -> tuple[str, str]:
-    """Split nfdump's `srcip/bytes` into statistic and order (default flows); ConfigError for unknown words."""
-    statistic, slash, order = text.strip().lower().partition("/")
-    _known(statistic, STATISTICS, "statistic")
-    if slash:
+def parse_statistic(text: str) -> tuple[tuple[Statistic, ...], str]:
+    """Split nfdump's `srcip/bytes` into what it counts by and the order (default flows); ConfigError for unknown words.
+
+    `record` counts by connection, and `:p` behind a statistic by protocol too.
+    """
+    found = _STATISTIC.fullmatch(text.strip().lower())
+    word, by_protocol, order = found.groups() if found else (text, None, None)
+    if order is not None:
         _known(order, ORDERS, "order")
-    return statistic, order or "flows"
+    by = tuple(map(statistic, RECORD)) if word == "record" else (statistic(word),)
+    return (*by, *([statistic("proto")] if by_protocol else [])), order or "flows"
 
 
 def flows_report(
@@ -56,47 +55,63 @@ def flows_report(
     since: datetime,
     until: datetime,
     limit: int,
-    columns: Sequence[str] = tuple(BY_NAME),
+    wanted: Sequence[str] = tuple(BY_NAME),
     source: str = FLOWS,
 ) -> Sql:
-    """Return the query for the newest `limit` flows, newest first; its columns are `columns`, volumes as exported.
+    """Return the query for the newest `limit` flows, newest first; its columns are those `wanted`, volumes as exported.
 
     `source` is the table of flows, or the view of `query.held`.
     """
-    for name in columns:
+    for name in wanted:
         _known(name, BY_NAME, "column")
     parameters = Parameters()
     clauses = (
-        f"SELECT {', '.join(columns)}",
+        f"SELECT {', '.join(wanted)}",
         _selected(filter, since, until, parameters, source),
         f"ORDER BY time_received DESC LIMIT {_limit(limit, parameters)}",
     )
     return Sql(" ".join(clauses), parameters.values)
 
 
-def top_report(
-    statistic: str, order: str, filter: Node, since: datetime, until: datetime, n: int, source: str = FLOWS
+def grouped_report(
+    by: Sequence[Statistic], order: str, filter: Node, since: datetime, until: datetime, n: int, source: str = FLOWS
 ) -> Sql:
-    """Return the query for the `n` largest values of `statistic` by `order`; its columns are TOP_COLUMNS.
+    """Return the query for the `n` largest groups of flows by `order`; its columns are one for each of `by`, and SUMS.
 
-    `source` is as of `flows_report`.
-    `packets` and `bytes` are scaled by the sampling rate, `flows` counts records. `unknown_sampling` counts the flows
-    whose exporter told no sampling rate: they went in as if unsampled.
+    One in `by` may be of either end (`query.statistics`). `source` is as of `flows_report`. `packets` and `bytes` are
+    scaled by the sampling rate, `flows` counts records. `unknown_sampling` counts the flows whose exporter told no
+    sampling rate: they went in as if unsampled. `first_seen` and `last_seen` are the exporters' times.
     """
-    _known(statistic, STATISTICS, "statistic")
     _known(order, ORDERS, "order")
     parameters = Parameters()
-    columns = STATISTICS[statistic]
-    key = columns[0] if len(columns) == 1 else f"arrayJoin(arrayDistinct([{', '.join(columns)}]))"
+    keys = [f"key{place}" for place in range(len(by))]
+    named = ", ".join(f"{_key(each)} AS {key}" for each, key in zip(by, keys, strict=True))
+    grouped = ", ".join(keys)
     # The condition stands in a query of its own: beside the sums, `bytes > 1M` would mean the sum named bytes.
-    inner = f"SELECT {', '.join(columns)}, packets, bytes, sampling_rate"
+    inner = ", ".join(dict.fromkeys((*columns(by), "packets", "bytes", "sampling_rate", "flow_start", "flow_end")))
     clauses = (
-        f"SELECT {key} AS key, count() AS flows, {_scaled('packets')}, {_scaled('bytes')},",
-        "countIf(sampling_rate = 0) AS unknown_sampling",
-        f"FROM ({inner} {_selected(filter, since, until, parameters, source)})",
-        f"GROUP BY key ORDER BY {order} DESC, key LIMIT {_limit(n, parameters)}",
+        f"SELECT {grouped}, {', '.join(SUMS)} FROM (SELECT {named}, count() AS flows, {_scaled('packets')},",  # noqa: S608
+        f"{_scaled('bytes')}, countIf(sampling_rate = 0) AS unknown_sampling,",
+        "min(flow_start) AS first_seen, max(flow_end) AS last_seen",
+        f"FROM (SELECT {inner} {_selected(filter, since, until, parameters, source)}) GROUP BY {grouped})",
+        f"ORDER BY {ORDERS[order]} DESC, {grouped} LIMIT {_limit(n, parameters)}",
     )
     return Sql(" ".join(clauses), parameters.values)
+
+
+def rates(packets: int, octets: int, first: datetime, last: datetime) -> dict[str, float]:
+    """Return RATES of flows that were added up: by second of the time from the first to the last, and by packet.
+
+    0 for what was seen at one instant only, as nfdump has it.
+    """
+    seconds = max((last - first).total_seconds(), 0)
+    by_second = 1 / seconds if seconds else 0
+    found = (packets * by_second, octets * 8 * by_second, octets / packets if packets else 0)
+    return dict(zip(RATES, found, strict=True))
+
+
+def _key(by: Statistic) -> str:
+    return by.values[0] if len(by.values) == 1 else f"arrayJoin(arrayDistinct([{', '.join(by.values)}]))"
 
 
 def _scaled(column: str) -> str:

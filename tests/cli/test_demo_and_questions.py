@@ -70,11 +70,28 @@ def test_the_moved_address_has_two_holders(config: str) -> None:
 def test_top_scales_by_sampling_once(config: str) -> None:
     done = flowkeep("top", "type sflow", "-s", "srctenant/bytes", "-n", "3", "--json", "-c", config)
     rows = [json.loads(line) for line in done.stdout.splitlines()]
-    name = rows[0]["key"]
+    name = rows[0]["srctenant"]
     direct = flowkeep("sql", "SELECT sum(bytes * sampling_rate) FROM flows WHERE flow_type = 'sflow' "
                              f"AND src_tenant = '{name}'", "-c", config)  # fmt: skip
     assert rows[0]["bytes"] == int(direct.stdout)
     assert rows == sorted(rows, key=lambda row: -row["bytes"])
+
+
+def test_flows_are_added_up_by_what_is_named(config: str) -> None:
+    def asked(*arguments: str) -> list[dict[str, Any]]:
+        done = flowkeep(*arguments, "--json", "-n", "100000", "-c", config)
+        assert done.returncode == 0, done.stderr
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    (whole,) = asked("flows", "proto tcp", "-A", "proto")
+    by_pair = asked("flows", "proto tcp", "-A", "srcip4/24,dstport", "-O", "packets")
+    assert by_pair == sorted(by_pair, key=lambda row: -row["packets"])
+    for name in ("flows", "packets", "bytes", "unknown_sampling"):
+        assert sum(row[name] for row in by_pair) == whole[name] > 0
+    assert all(row["srcip4/24"].endswith(".0") for row in by_pair if ":" not in row["srcip4/24"])
+    assert asked("flows", "proto tcp", "-a") == asked("top", "proto tcp", "-s", "record/bytes")
+    refused = flowkeep("flows", "-A", "ip,proto", "-c", config)
+    assert (refused.returncode, "write srcip or dstip" in refused.stderr) == (2, True)
 
 
 def test_interfaces_have_counters_flows_and_the_tenant_behind_them(config: str) -> None:

@@ -22,7 +22,7 @@ from socket import AF_INET, SOCK_DGRAM, socket
 import pytest
 
 from query.filter import parse
-from query.reports import flows_report, top_report
+from query.reports import flows_report, grouped_report, parse_statistic
 from tests.query.flow_rows import SINCE, UNTIL, Ask, Row
 
 # NetFlow v9 elements (RFC 3954 section 8): the addresses by IP version, then what both versions share.
@@ -210,12 +210,17 @@ def test_a_filter_selects_the_flows_that_nfdump_selects(ask: Ask, flow_file: Pat
     assert ours
 
 
-@pytest.mark.parametrize("statistic", ["srcip", "dstip", "srcport", "dstport", "proto", "inif", "outif"])
+@pytest.mark.parametrize(
+    "statistic",
+    ["srcip", "dstip", "srcport", "dstport", "proto", "inif", "outif", "srcvlan", "dstvlan", "tos", "nhip"],
+)
 def test_a_statistic_counts_as_nfdump_counts(ask: Ask, flow_file: Path, statistic: str) -> None:
+    """Those of either end, as `ip`, count a flow twice in nfdump whose ends are alike, and once here."""
     text = "not proto icmp and not proto icmp6 and bytes > 1k"
     lines = _nfdump(flow_file, "-o", "csv", "-s", f"{statistic}/flows", "-n", "0", text)
     theirs = {line["val"]: int(line["fl"]) for line in csv.DictReader(filter(None, lines))}
-    found = ask(top_report(statistic, "flows", parse(text), SINCE, UNTIL, 1000))
+    by, order = parse_statistic(f"{statistic}/flows")
+    found = ask(grouped_report(by, order, parse(text), SINCE, UNTIL, 1000))
     assert {_shown(key): flows for key, flows, *_ in found} == theirs
 
 

@@ -11,7 +11,8 @@ import pytest
 
 from cli.querying import where
 from query.expression import Everything
-from query.reports import flows_report, top_report
+from query.reports import flows_report, grouped_report
+from query.statistics import statistic
 from retention.gone import mark_gone, reconcile
 from retention.held import Cover, altered, covers, kept, secure, tidy
 from retention.hold_store import load
@@ -218,7 +219,7 @@ def shown(node: Node) -> list[int]:
         source = where(query, since, until)
         sql = flows_report(Everything(), since, until, 1000, ("observation_domain",), source)
         found = sorted(number for (number,) in query.query(sql.text, sql.parameters).rows)
-        sql = top_report("proto", "flows", Everything(), since, until, 9, source)
+        sql = grouped_report((statistic("proto"),), "flows", Everything(), since, until, 9, source)
         assert sum(row[1] for row in query.query(sql.text, sql.parameters).rows) == len(found)
     return found
 
