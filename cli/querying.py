@@ -18,7 +18,7 @@ from query import timespan
 from query.expression import Node
 from query.filter import expanded, parse
 from query.held import any_held, gone_within, source
-from query.reports import RATES, SUMS, flows_report, grouped_report, parse_statistic, rates
+from query.reports import RATES, SUMS, flows_report, grouped_report, parse_statistic, rates, stored_report
 from query.sql import Sql
 from query.statistics import RECORD, Statistic, aggregation
 from schema.addresses import shown
@@ -198,11 +198,25 @@ def _exporters(config: Config) -> dict[str, tuple[Any, ...]]:
 
 
 def _rows(asked: _Asked, columns: tuple[str, ...], report: Report, shown: bool = True) -> list[dict[str, Any]]:
+    """Return what a report finds; where that is nothing, say why."""
     with connect(asked.config.storage, asked.config.data_dir, "query") as client:
-        sql = report(where(client, asked.since, asked.until))
+        table = where(client, asked.since, asked.until)
+        sql = report(table)
         result = client.query(sql.text, sql.parameters)
+        if not result.rows:
+            print(_why_none(client, asked, table), file=sys.stderr)
     rows = (zip(columns, row, strict=True) for row in result.rows)
     return [{name: _shown(name, value) if shown else value for name, value in row} for row in rows]
+
+
+def _why_none(client: Client, asked: _Asked, table: str) -> str:
+    sql = stored_report(asked.since, asked.until, table)
+    ((within, count, first, last),) = client.query(sql.text, sql.parameters).rows
+    if within:
+        return f"{within:,} flows are stored of that time, and the filter selects none of them"
+    if count:
+        return f"no flows are stored of that time; there are some from {_shown('', first)} to {_shown('', last)}"
+    return "no flows are stored yet"
 
 
 def where(client: Client, since: datetime, until: datetime) -> str:

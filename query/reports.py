@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from query.expression import Node
+from query.expression import Everything, Node
 from query.sql import Parameters, Sql, condition, instant
 from query.statistics import RECORD, Statistic, columns, statistic
 from query.words import nearest
@@ -108,6 +108,19 @@ def rates(packets: int, octets: int, first: datetime, last: datetime) -> dict[st
     by_second = 1 / seconds if seconds else 0
     found = (packets * by_second, octets * 8 * by_second, octets / packets if packets else 0)
     return dict(zip(RATES, found, strict=True))
+
+
+def stored_report(since: datetime, until: datetime, source: str = FLOWS) -> Sql:
+    """Return the query for how many flows there are from `since` to `until`, how many at all, and from when to when.
+
+    It has one row; without any flow its times are the epoch.
+    """
+    parameters = Parameters()
+    within = _selected(Everything(), since, until, parameters, source)
+    return Sql(
+        f"SELECT (SELECT count() {within}), count(), min(time_received), max(time_received) FROM {source}",  # noqa: S608
+        parameters.values,
+    )
 
 
 def _key(by: Statistic) -> str:

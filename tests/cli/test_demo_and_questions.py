@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,8 @@ import pytest
 from demo.collector_process import CollectorProcess
 from demo.provider import MOVED_ADDRESS, MOVED_FROM, MOVED_TO
 from tests.collector.site import flowkeep
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +97,20 @@ def test_flows_are_added_up_by_what_is_named(config: str) -> None:
     assert (refused.returncode, "write srcip or dstip" in refused.stderr) == (2, True)
 
 
+ASKED = re.findall(r"\| `flowkeep (.*?)` \|$", (ROOT / "docs" / "nfdump.md").read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("command", ASKED)
+def test_a_question_of_the_page_for_nfdumps_users_has_an_answer(config: str, command: str) -> None:
+    done = flowkeep(*shlex.split(command), "-c", config)
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) > 1 or "--json" in command
+
+
+def test_the_page_has_ten_questions() -> None:
+    assert len(ASKED) >= 10
+
+
 def test_interfaces_have_counters_flows_and_the_tenant_behind_them(config: str) -> None:
     done = flowkeep("interfaces", "access1", "--last", "1h", "--json", "-c", config)
     rows = {row["if_index"]: row for row in map(json.loads, done.stdout.splitlines())}
@@ -111,6 +128,15 @@ def test_a_wrong_filter_has_a_caret(config: str) -> None:
     assert done.returncode == 2
     assert "^" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_an_empty_answer_has_a_reason(config: str) -> None:
+    none = flowkeep("flows", "port 1 and port 2 and port 3", "-c", config)
+    assert none.returncode == 0
+    assert re.fullmatch(r"[0-9,]+ flows are stored of that time, and the filter selects none of them\n", none.stderr)
+    early = flowkeep("top", "-t", "2001/01/01-2001/01/02", "--json", "-c", config)
+    assert (early.returncode, early.stdout) == (0, "")
+    assert early.stderr.startswith("no flows are stored of that time; there are some from 20")
 
 
 def test_a_filter_may_stand_in_a_file_and_include_others(config: str, tmp_path: Path) -> None:

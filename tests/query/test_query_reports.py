@@ -12,7 +12,7 @@ import pytest
 
 from query.expression import Node
 from query.filter import parse
-from query.reports import ORDERS, flows_report, grouped_report, parse_statistic
+from query.reports import ORDERS, flows_report, grouped_report, parse_statistic, stored_report
 from query.statistics import RECORD, STATISTICS, Statistic, aggregation, statistic
 from schema.columns import FLOW_COLUMNS
 from settings.errors import ConfigError
@@ -116,6 +116,13 @@ def test_the_time_range_includes_its_start_and_not_its_end(ask: Ask, rows: list[
     first, second = times[100], times[200]
     found = ask(flows_report(parse("any"), first, second, 1000, ("time_received",)))
     assert sorted(time.replace(tzinfo=UTC) for (time,) in found) == [time for time in times if first <= time < second]
+
+
+def test_how_much_is_stored_of_a_time_and_at_all(ask: Ask, rows: list[Row]) -> None:
+    times = sorted(row["time_received"] for row in rows)
+    ((within, count, first, last),) = ask(stored_report(times[10], times[20]))
+    assert (within, count) == (sum(times[10] <= time < times[20] for time in times), len(rows))
+    assert [time.replace(tzinfo=UTC) for time in (first, last)] == [times[0], times[-1]]
 
 
 def test_every_report_bounds_the_time() -> None:
