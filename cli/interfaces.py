@@ -12,8 +12,8 @@ from typing import Annotated, Any
 
 import typer
 
+from cli.asking import Last, Window
 from cli.options import ConfigOption, JsonOption, configuration, print_json
-from cli.querying import Last, Window
 from cli.tables import print_table
 from query import timespan
 from query.expression import Everything, Node, Within

@@ -37,8 +37,10 @@ _STATISTIC = re.compile(r"(.*?)(:p)?(?:/([a-z]*))?")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def parse_statistic(text: str) -> tuple[tuple[Statistic, ...], str]:
-    """Split nfdump's `srcip/bytes` into what it counts by and the order (default flows); ConfigError for unknown words.
+def parse_statistic(text: str, usual: str = "flows") -> tuple[tuple[Statistic, ...], str]:
+    """Split nfdump's `srcip/bytes` into what it counts by and the order, the `usual` one if it names none.
+
+    ConfigError for unknown words.
 
     `record` counts by connection, and `:p` behind a statistic by protocol too.
     """
@@ -47,7 +49,7 @@ def parse_statistic(text: str) -> tuple[tuple[Statistic, ...], str]:
     if order is not None:
         _known(order, ORDERS, "order")
     by = tuple(map(statistic, RECORD)) if word == "record" else (statistic(word),)
-    return (*by, *([statistic("proto")] if by_protocol else [])), order or "flows"
+    return (*by, *([statistic("proto")] if by_protocol else [])), order or usual
 
 
 def flows_report(
@@ -67,8 +69,8 @@ def flows_report(
     parameters = Parameters()
     clauses = (
         f"SELECT {', '.join(wanted)}",
-        _selected(filter, since, until, parameters, source),
-        f"ORDER BY time_received DESC LIMIT {_limit(limit, parameters)}",
+        selected(filter, since, until, parameters, source),
+        f"ORDER BY time_received DESC LIMIT {limit_of(limit, parameters)}",
     )
     return Sql(" ".join(clauses), parameters.values)
 
@@ -85,16 +87,16 @@ def grouped_report(
     _known(order, ORDERS, "order")
     parameters = Parameters()
     keys = [f"key{place}" for place in range(len(by))]
-    named = ", ".join(f"{_key(each)} AS {key}" for each, key in zip(by, keys, strict=True))
+    named = ", ".join(f"{key_of(each)} AS {key}" for each, key in zip(by, keys, strict=True))
     grouped = ", ".join(keys)
     # The condition stands in a query of its own: beside the sums, `bytes > 1M` would mean the sum named bytes.
     inner = ", ".join(dict.fromkeys((*columns(by), "packets", "bytes", "sampling_rate", "flow_start", "flow_end")))
     clauses = (
-        f"SELECT {grouped}, {', '.join(SUMS)} FROM (SELECT {named}, count() AS flows, {_scaled('packets')},",  # noqa: S608
-        f"{_scaled('bytes')}, countIf(sampling_rate = 0) AS unknown_sampling,",
+        f"SELECT {grouped}, {', '.join(SUMS)} FROM (SELECT {named}, count() AS flows, {scaled('packets')},",  # noqa: S608
+        f"{scaled('bytes')}, countIf(sampling_rate = 0) AS unknown_sampling,",
         "min(flow_start) AS first_seen, max(flow_end) AS last_seen",
-        f"FROM (SELECT {inner} {_selected(filter, since, until, parameters, source)}) GROUP BY {grouped})",
-        f"ORDER BY {ORDERS[order]} DESC, {grouped} LIMIT {_limit(n, parameters)}",
+        f"FROM (SELECT {inner} {selected(filter, since, until, parameters, source)}) GROUP BY {grouped})",
+        f"ORDER BY {ORDERS[order]} DESC, {grouped} LIMIT {limit_of(n, parameters)}",
     )
     return Sql(" ".join(clauses), parameters.values)
 
@@ -116,22 +118,25 @@ def stored_report(since: datetime, until: datetime, source: str = FLOWS) -> Sql:
     It has one row; without any flow its times are the epoch.
     """
     parameters = Parameters()
-    within = _selected(Everything(), since, until, parameters, source)
+    within = selected(Everything(), since, until, parameters, source)
     return Sql(
         f"SELECT (SELECT count() {within}), count(), min(time_received), max(time_received) FROM {source}",  # noqa: S608
         parameters.values,
     )
 
 
-def _key(by: Statistic) -> str:
+def key_of(by: Statistic) -> str:
+    """Return the SQL of the value that a flow counts by; with either end, of each of them."""
     return by.values[0] if len(by.values) == 1 else f"arrayJoin(arrayDistinct([{', '.join(by.values)}]))"
 
 
-def _scaled(column: str) -> str:
+def scaled(column: str) -> str:
+    """Return the sum of a volume, scaled by the sampling rate, under the volume's name."""
     return f"sum({column} * greatest(sampling_rate, 1)) AS {column}"
 
 
-def _selected(filter: Node, since: datetime, until: datetime, parameters: Parameters, source: str) -> str:
+def selected(filter: Node, since: datetime, until: datetime, parameters: Parameters, source: str) -> str:
+    """Return FROM and WHERE of the flows of a time that a filter selects."""
     bounds = (
         f"time_received >= {_moment(since, parameters)}",
         f"time_received < {_moment(until, parameters)}",
@@ -144,7 +149,8 @@ def _moment(moment: datetime, parameters: Parameters) -> str:
     return instant((moment - _EPOCH) // timedelta(milliseconds=1), parameters)
 
 
-def _limit(rows: int, parameters: Parameters) -> str:
+def limit_of(rows: int, parameters: Parameters) -> str:
+    """Return the placeholder of a number of rows; ConfigError where it is below 1."""
     if rows < 1:
         raise ConfigError(f"the number of rows must be 1 or more, not {rows}")
     return parameters.add(rows, "UInt64")

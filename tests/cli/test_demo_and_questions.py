@@ -97,6 +97,27 @@ def test_flows_are_added_up_by_what_is_named(config: str) -> None:
     assert (refused.returncode, "write srcip or dstip" in refused.stderr) == (2, True)
 
 
+def test_a_series_has_the_sums_that_top_has(config: str) -> None:
+    since = json.loads(flowkeep("flows", "-n", "1", "--json", "-c", config).stdout)["time_received"][:10].replace(
+        "-", "/"
+    )
+    asked = ("-t", since, "--json", "-c", config)
+    top = [json.loads(line) for line in flowkeep("top", "-s", "proto/bytes", "-n", "2", *asked).stdout.splitlines()]
+    done = flowkeep("series", "-s", "proto", "-n", "2", "--step", "1h", *asked)
+    assert done.returncode == 0, done.stderr
+    line = [json.loads(text) for text in done.stdout.splitlines()]
+    for one in top:
+        mine = [row for row in line if row["proto"] == one["proto"] and not row["other"]]
+        assert [sum(row[name] for row in mine) for name in ("flows", "packets", "bytes")] == [
+            one[name] for name in ("flows", "packets", "bytes")
+        ]
+    assert any(row["other"] for row in line)
+    table = flowkeep("series", "--step", "1d", "-t", since, "-c", config)
+    assert table.stdout.splitlines()[0].split() == ["time", "flows", "fps", "pps", "bps"]
+    refused = flowkeep("series", "-s", "record", "-c", config)
+    assert (refused.returncode, "by one statistic" in refused.stderr) == (2, True)
+
+
 ASKED = re.findall(r"\| `flowkeep (.*?)` \|$", (ROOT / "docs" / "nfdump.md").read_text(), re.MULTILINE)
 
 

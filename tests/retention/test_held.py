@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cli.querying import where
+from cli.asking import where
 from query.expression import Everything
 from query.reports import flows_report, grouped_report
 from query.statistics import statistic
