@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Annotated, Any, NamedTuple, TypeAlias
 
 import typer
 
+from cli.flow_text import FORMULA
 from cli.options import configuration, print_json
 from query import timespan
 from query.expression import Node
@@ -135,6 +137,20 @@ def print_rows(rows: Iterable[Mapping[str, Any]]) -> None:
     """Print rows as JSON objects, one on a line."""
     for row in rows:
         print_json({name: shown_value(name, value) for name, value in row.items()})
+
+
+def print_csv(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
+    """Print rows as CSV (RFC 4180), the columns' names first; no cell is one that a spreadsheet takes for a formula."""
+    lines = csv.writer(sys.stdout)
+    lines.writerow(columns)
+    for row in rows:
+        lines.writerow([_csv_cell(shown_value(name, row[name])) for name in columns])
+
+
+def _csv_cell(value: Any) -> Any:
+    if isinstance(value, list):
+        return " ".join(map(str, value))
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
 
 
 def cell(name: str, value: Any) -> Any:

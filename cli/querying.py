@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from cli.asking import File, Filter, Last, Question, Window, cell, print_rows, question, rows_of
+from cli.asking import File, Filter, Last, Question, Window, cell, print_csv, print_rows, question, rows_of
+from cli.flow_formats import LineFormat
 from cli.options import ConfigOption, JsonOption, configuration, ledger_of
 from cli.tables import print_table
 from ledger.entry import Action
@@ -46,22 +47,34 @@ def flows(
     order: Annotated[
         str, typer.Option("-O", "--order", help="Of -A and -a: flows, packets, bytes, pps, bps or bpp.")
     ] = "bytes",
+    output: Annotated[
+        str, typer.Option("-o", "--output", help="line, long, extended, fmt:%ts %sap %byt; csv, json: whole.")
+    ] = "",
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """List the newest flows that a filter selects, of all that is stored unless a time is given; --json: whole."""
+    as_json |= output == "json"
     asked = question(filter, file, last, window, config)
     if aggregate or connections:
+        if output not in ("", "json"):
+            raise ConfigError(f"-o {output} is of single flows; what is added up is a table, or --json")
         _groups(aggregation(aggregate or ",".join(RECORD)), order, asked, limit, as_json)
         return
-    columns = tuple(BY_NAME) if as_json else _LINE
+    whole = as_json or output == "csv"
+    form = LineFormat(output) if output and not whole else None
+    columns = tuple(BY_NAME) if whole else form.columns if form else _LINE
     found = rows_of(
         asked, columns, lambda table: flows_report(asked.filter, asked.since, asked.until, limit, columns, table)
     )
     if as_json:
         print_rows(found)
-        return
-    print_table(columns, ([cell(name, row[name]) for name in columns] for row in found))
+    elif whole:
+        print_csv(columns, found)
+    elif form:
+        print("\n".join(form.lines(found)))
+    else:
+        print_table(columns, ([cell(name, row[name]) for name in columns] for row in found))
 
 
 def top(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 import shlex
@@ -116,6 +117,19 @@ def test_a_series_has_the_sums_that_top_has(config: str) -> None:
     assert table.stdout.splitlines()[0].split() == ["time", "flows", "fps", "pps", "bps"]
     refused = flowkeep("series", "-s", "record", "-c", config)
     assert (refused.returncode, "by one statistic" in refused.stderr) == (2, True)
+
+
+def test_flows_have_nfdumps_formats(config: str) -> None:
+    for form, width in (("line", 10), ("long", 12), ("extended", 15), ("fmt:%ts %sa %stn", 4)):
+        done = flowkeep("flows", "ipv4 and tcp and src tenant tiny-games", "-n", "3", "-o", form, "-c", config)
+        assert done.returncode == 0, done.stderr
+        assert [len(line.split()) for line in done.stdout.splitlines()[1:]] == [width] * 3
+    rows = list(csv.DictReader(flowkeep("flows", "-n", "5", "-o", "csv", "-c", config).stdout.splitlines()))
+    whole = [json.loads(line) for line in flowkeep("flows", "-n", "5", "-o", "json", "-c", config).stdout.splitlines()]
+    assert [row["bytes"] for row in rows] == [str(row["bytes"]) for row in whole]
+    assert list(rows[0]) == list(whole[0])
+    refused = flowkeep("flows", "-a", "-o", "line", "-c", config)
+    assert (refused.returncode, "is of single flows" in refused.stderr) == (2, True)
 
 
 ASKED = re.findall(r"\| `flowkeep (.*?)` \|$", (ROOT / "docs" / "nfdump.md").read_text(), re.MULTILINE)
