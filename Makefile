@@ -25,7 +25,7 @@ programs:
 	@checks/programs $(DEBIAN)
 
 test: setup programs
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 check: setup
 	$(BIN)/ruff check .

@@ -21,9 +21,9 @@ from retention.apply import Purged, undo
 from retention.certificate import keep, signed
 from retention.gone import reconcile
 from retention.grace import Dropped, by_name
-from retention.guard import Allowance, permit
+from retention.guard import Allowance, clock_doubt, permit
 from retention.plan import Plan, due_at, minute
-from retention.runs import Run, finish, look_after_holds, run
+from retention.runs import Run, finish, let_go_of_held, look_after_holds, run
 from retention.saved_plan import difference, fingerprint, load, save
 from retention.seen import note, seen
 from retention.show import ClassState, show
@@ -171,6 +171,8 @@ def _run(at: Desk, wanted: dict[str, Any] | None, allowed: frozenset[Allowance],
             _certify(at, interrupted)
         look_after_holds(at.hands(), at.look())
         made, would = at.plan()
+        if Allowance.CLOCK in allowed or not clock_doubt(made.last_run, now()):
+            let_go_of_held(at.hands())
         if wanted is not None:
             _refuse_stale(at, wanted, would)
         name = fingerprint(would)

@@ -10,6 +10,8 @@ from retention.plan import Plan, Step, due_at, kind_of, whose
 from retention.policy import Policy
 from settings.errors import RefusalError
 
+_LONGEST_PAUSE = timedelta(days=7)
+"""From one purge to the next. After a longer one either none ran, or the clock is ahead: a person has to say which."""
 _USUAL = timedelta(days=2)
 """What became due within this time is what a daily purge is there for, however much of all it is; more than that is due
 where the policy was shortened, or no purge ran.
@@ -22,6 +24,7 @@ class Allowance(StrEnum):
     SHARE = "share"
     SHORTER = "shorter"
     REVIEW = "review"
+    CLOCK = "clock"
 
 
 def permit(plan: Plan, policy: Policy, now: datetime, allowed: frozenset[Allowance] = frozenset()) -> None:
@@ -46,6 +49,19 @@ def permit(plan: Plan, policy: Policy, now: datetime, allowed: frozenset[Allowan
             + "; look at `flowkeep retention plan`, and if it is "
             f"what you want: flowkeep retention apply --plan FINGERPRINT {how}"
         )
+
+
+def clock_doubt(last_run: datetime | None, now: datetime) -> str:
+    """Return why the clock may be wrong, going by when a purge last came to its end; empty where nothing says so.
+
+    A clock that is ahead makes everything due, and holds and the ledger's entries lapse.
+    """
+    if last_run is None or now - last_run <= _LONGEST_PAUSE:
+        return ""
+    return (
+        f"the last purge was {(now - last_run).days} d ago, on {last_run:%Y-%m-%d}: either none has run since, or the "
+        f"clock, which says {now:%Y-%m-%d}, is ahead"
+    )
 
 
 def permit_drop(step: Step) -> None:
@@ -73,6 +89,8 @@ def _refusal(step: Step, policy: Policy, now: datetime) -> str:
 def _doubts(plan: Plan, policy: Policy, now: datetime) -> Iterator[tuple[Allowance, str]]:
     """Yield what no scheduled purge may do by itself."""
     limits = policy.purge.limits
+    if plan.rows and (doubt := clock_doubt(plan.last_run, now)):
+        yield Allowance.CLOCK, doubt
     unusual = [step.partition for step in plan.steps if step.due <= now - _USUAL]
     rows, size = (sum(getattr(partition, name) for partition in unusual) for name in ("rows", "bytes"))
     for what, part, whole, most in (("rows", rows, plan.rows, limits.rows), ("octets", size, plan.bytes, limits.bytes)):

@@ -91,6 +91,8 @@ class Plan:
     """Partitions that were dropped before and whose grace is over."""
     grace: int = 0
     """Days for which what is dropped now can be undone."""
+    last_run: datetime | None = None
+    """When a purge last came to its end, None where none has."""
 
     @property
     def is_empty(self) -> bool:
@@ -100,13 +102,17 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """What a plan is made from: partitions of all tables that the policy speaks about, expiry and covers of holds."""
+    """What a plan is made from: partitions of all tables that the policy speaks about, expiry and covers of holds.
+
+    `last_run` is when a purge last came to its end.
+    """
 
     partitions: tuple[Partition, ...]
     expiry: Mapping[str, Expiry] = field(default_factory=lambda: MappingProxyType({}))
     covers: Mapping[Key, Cover] = field(default_factory=lambda: MappingProxyType({}))
     dropped: tuple[Dropped, ...] = ()
     holds: tuple[Hold, ...] = ()
+    last_run: datetime | None = None
 
 
 def key_of(partition: Partition) -> Key:
@@ -153,6 +159,7 @@ def make_plan(stored: Iterable[Partition] | Database, policy: Policy, now: datet
         sum(partition.bytes for partition in database.partitions),
         tuple(_destroyed(database, policy, now)),
         policy.purge.grace,
+        database.last_run,
     )
 
 

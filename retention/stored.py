@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from retention.expiry import expiry
 from retention.grace import dropped
@@ -34,4 +34,10 @@ def look(client: Client, holds: tuple[Hold, ...], now: datetime) -> Database:
     """Return all that a plan is made from."""
     observed = observe(client)
     found = tuple(stored(client, observed))
-    return Database(found, expiry(observed), covers(client, holds, found, now), dropped(client, observed, now), holds)
+    covered = covers(client, holds, found, now)
+    return Database(found, expiry(observed), covered, dropped(client, observed, now), holds, _last_run(client))
+
+
+def _last_run(client: Client) -> datetime | None:
+    ((count, last),) = client.query("SELECT count(), max(time) FROM purge_runs").rows
+    return last.replace(tzinfo=UTC) if count else None

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from cli.main import main
 from demo.collector_process import CollectorProcess
 from demo.provider import MOVED_ADDRESS, MOVED_FROM, MOVED_TO
 from tests.collector.site import flowkeep
@@ -136,10 +137,16 @@ ASKED = re.findall(r"\| `flowkeep (.*?)` \|$", (ROOT / "docs" / "nfdump.md").rea
 
 
 @pytest.mark.parametrize("command", ASKED)
-def test_a_question_of_the_page_for_nfdumps_users_has_an_answer(config: str, command: str) -> None:
-    done = flowkeep(*shlex.split(command), "-c", config)
-    assert done.returncode == 0, done.stderr
-    assert len(done.stdout.splitlines()) > 1 or "--json" in command
+def test_a_question_of_the_page_for_nfdumps_users_has_an_answer(
+    config: str, command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In this process: a second less for each than in one of its own."""
+    monkeypatch.setattr(sys, "argv", ["flowkeep", *shlex.split(command), "-c", config])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    told = capsys.readouterr()
+    assert ended.value.code == 0, told.err
+    assert len(told.out.splitlines()) > 1 or "--json" in command
 
 
 def test_the_page_has_ten_questions() -> None:

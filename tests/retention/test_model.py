@@ -238,4 +238,4 @@ class Model(RuleBasedStateMachine):
 
 def test_no_sequence_loses_a_row_early_or_keeps_one_too_long(policy: Policy) -> None:
     Model.example = policy
-    run(Model, settings=settings(max_examples=300, stateful_step_count=40, deadline=None))
+    run(Model, settings=settings(max_examples=200, stateful_step_count=40, deadline=None))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from retention.classes import Limits, PurgeSettings
 from retention.guard import Allowance, permit, permit_drop
-from retention.plan import Plan, Step, make_plan
+from retention.plan import Database, Plan, Step, make_plan
 from retention.policy import Policy
 from settings.errors import RefusalError
 from storage.observe import Partition
@@ -162,6 +162,23 @@ def test_guard_goes_by_the_category_and_its_table(policy: Policy, partition: Mak
 def test_guard_refuses_a_policy_without_classes(policy: Policy) -> None:
     with pytest.raises(RefusalError, match="no classes"):
         permit(Plan(DUE, (), ()), policy.model_copy(update={"classes": {}}), DUE)
+
+
+def test_guard_asks_whether_the_clock_is_ahead_when_no_purge_ran_for_long(
+    policy: Policy, partition: Callable[..., Partition]
+) -> None:
+    there = (partition("basic", "2026-11-05"),)
+    for days, doubtful in ((1, False), (7, False), (8, True), (400, True), (-5, False)):
+        now = DUE + timedelta(days=1)
+        plan = make_plan(Database(there, last_run=now - timedelta(days=days)), policy, now)
+        rest = frozenset(Allowance) - {Allowance.CLOCK}
+        if doubtful:
+            with pytest.raises(RefusalError, match=rf"the last purge was {days} d ago, .* is ahead; .* --allow clock$"):
+                permit(plan, policy, now, rest)
+        else:
+            permit(plan, policy, now, rest)
+        permit(plan, policy, now, frozenset(Allowance))
+    permit(make_plan(Database((), last_run=DUE - timedelta(days=99)), policy, DUE), policy, DUE)
 
 
 def test_guard_lets_a_purge_take_what_became_due_and_asks_about_a_share_that_was_due_before(

@@ -151,6 +151,26 @@ def test_a_refused_run_is_one_entry_and_what_had_gone_before_is_certified(
         assert finish(Hands(client, lambda: NOW, ledger), files) is None
 
 
+def test_a_clock_that_is_ahead_deletes_nothing_until_a_person_says_that_it_is_right(
+    enforced: Node, policy: Policy, tmp_path: Path
+) -> None:
+    files, this = Files(tmp_path), Run("r1", policy.edition, "p1", ALL - {Allowance.CLOCK})
+    store(enforced, 50, 15)
+    with enforced.connect("retention") as client:
+        run(make_plan(due(client), policy, NOW), policy, Hands(client, lambda: NOW), files, this)
+        store(enforced, 51, 1)
+        ahead = NOW + timedelta(days=40)
+        there = look(client, (), ahead)
+        assert there.last_run == NOW.replace(microsecond=NOW.microsecond // 1000 * 1000)
+        plan = make_plan(there, policy, ahead)
+        assert plan.steps
+        with pytest.raises(RefusalError, match="the last purge was 40 d ago"):
+            run(plan, policy, Hands(client, lambda: ahead), files, this)
+        assert look(client, (), ahead).partitions == there.partitions
+        run(plan, policy, Hands(client, lambda: ahead), files, Run("r2", policy.edition, "p2", ALL))
+        assert make_plan(look(client, (), ahead), policy, ahead).steps == ()
+
+
 def test_a_certificate_says_what_went_and_its_signature_holds(enforced: Node, policy: Policy, tmp_path: Path) -> None:
     store(enforced, 50, 15)
     key = SigningKey.load(tmp_path / "ledger")
