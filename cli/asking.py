@@ -12,7 +12,7 @@ from typing import Annotated, Any, NamedTuple, TypeAlias
 
 import typer
 
-from cli.flow_text import FORMULA
+from cli.flow_text import no_formula
 from cli.options import configuration, print_json
 from query import timespan
 from query.expression import Node
@@ -150,7 +150,7 @@ def print_csv(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None
 def _csv_cell(value: Any) -> Any:
     if isinstance(value, list):
         return " ".join(map(str, value))
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+    return no_formula(value) if isinstance(value, str) else value
 
 
 def cell(name: str, value: Any) -> Any:

@@ -25,7 +25,7 @@ TABLE = ("flow_start", "exporter", "flow_type", "proto", "src_addr", "src_port",
 
 _COUNTED = frozenset({"packets", "bytes", "sampling_rate"})
 _QUOTED = frozenset({Kind.TIME, Kind.ADDRESS, Kind.MAC, Kind.ENUM})
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes for the beginning of a formula (OWASP, "CSV Injection")."""
 FIRST_MS, LAST_MS = -62_135_596_800_000, 253_402_300_799_999
 """The years 1 to 9999; a time outside of them, which few readers take, is shown as the epoch."""
@@ -180,10 +180,14 @@ def _segments(octets: bytes) -> list[str]:
     return [shown_address(segment) for segment in found if any(segment)]
 
 
+def no_formula(text: str) -> str:
+    """Return a string as a spreadsheet may have it: none takes it for a formula."""
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
 def _cell(text: str) -> str:
-    """Return a string as a cell of CSV that no spreadsheet takes for a formula."""
-    if text.startswith(FORMULA):
-        text = f"'{text}"
+    """Return a string as a cell of CSV."""
+    text = no_formula(text)
     if any(char in text for char in ',"\r\n'):
         text = '"' + text.replace('"', '""') + '"'
     return text

@@ -7,9 +7,7 @@ step counted is unknown (NULL) rather than guessed: see `steps`. A rate is the s
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 
-from query.sql import Parameters
 from schema.tables import StoredTable
 
 SOURCE = ("exporter", "observation_domain", "source_class", "source_index")
@@ -19,19 +17,9 @@ DRIFT_MS, DRIFT_PARTS = 10_000, 10
 """By how much uptime and time received may advance differently while an agent runs on: 10 s and a tenth of the step."""
 LATE_MS = 300_000
 """How old a sample may be that comes late: with a lower number and an older uptime it is no restart."""
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _WORD = 2**32 - 1
 _HEAD = ("time_received", "sequence", "uptime")
 _SPEED = "if_speed"
-
-
-def within(since: datetime, until: datetime, parameters: Parameters) -> str:
-    """Return the condition that a row was received from `since` on and before `until`."""
-    first, end = ((moment - _EPOCH) // timedelta(milliseconds=1) for moment in (since, until))
-    return (
-        f"time_received >= fromUnixTimestamp64Milli({parameters.add(first, 'Int64')}, 'UTC') "
-        f"AND time_received < fromUnixTimestamp64Milli({parameters.add(end, 'Int64')}, 'UTC')"
-    )
 
 
 def totals(table: StoredTable, counters: Sequence[str], where: str) -> str:

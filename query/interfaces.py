@@ -12,9 +12,9 @@ from datetime import datetime
 from ipaddress import IPv6Address
 from typing import Any
 
-from query.counters import steps, totals, within
+from query.counters import steps, totals
 from query.expression import Node
-from query.sql import Parameters, Sql, condition
+from query.sql import Parameters, Sql, condition, within
 from schema.tables import STORED_TABLES
 from storage.ddl import FLOWS, NAMES
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 from query.expression import Everything, Node
-from query.sql import Parameters, Sql, condition, instant
+from query.sql import Parameters, Sql, condition, within
 from query.statistics import RECORD, Statistic, columns, statistic
 from query.words import nearest
 from schema.columns import BY_NAME
@@ -34,7 +34,6 @@ SUMS = ("flows", "packets", "bytes", "unknown_sampling", "first_seen", "last_see
 """Columns of the reports that add flows up, behind what they are added up by."""
 
 _STATISTIC = re.compile(r"(.*?)(:p)?(?:/([a-z]*))?")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def parse_statistic(text: str, usual: str = "flows") -> tuple[tuple[Statistic, ...], str]:
@@ -92,8 +91,7 @@ def grouped_report(
     # The condition stands in a query of its own: beside the sums, `bytes > 1M` would mean the sum named bytes.
     inner = ", ".join(dict.fromkeys((*columns(by), "packets", "bytes", "sampling_rate", "flow_start", "flow_end")))
     clauses = (
-        f"SELECT {grouped}, {', '.join(SUMS)} FROM (SELECT {named}, count() AS flows, {scaled('packets')},",  # noqa: S608
-        f"{scaled('bytes')}, countIf(sampling_rate = 0) AS unknown_sampling,",
+        f"SELECT {grouped}, {', '.join(SUMS)} FROM (SELECT {named}, {volumes()},",  # noqa: S608
         "min(flow_start) AS first_seen, max(flow_end) AS last_seen",
         f"FROM (SELECT {inner} {selected(filter, since, until, parameters, source)}) GROUP BY {grouped})",
         f"ORDER BY {ORDERS[order]} DESC, {grouped} LIMIT {limit_of(n, parameters)}",
@@ -118,9 +116,9 @@ def stored_report(since: datetime, until: datetime, source: str = FLOWS) -> Sql:
     It has one row; without any flow its times are the epoch.
     """
     parameters = Parameters()
-    within = selected(Everything(), since, until, parameters, source)
+    found = selected(Everything(), since, until, parameters, source)
     return Sql(
-        f"SELECT (SELECT count() {within}), count(), min(time_received), max(time_received) FROM {source}",  # noqa: S608
+        f"SELECT (SELECT count() {found}), count(), min(time_received), max(time_received) FROM {source}",  # noqa: S608
         parameters.values,
     )
 
@@ -130,23 +128,15 @@ def key_of(by: Statistic) -> str:
     return by.values[0] if len(by.values) == 1 else f"arrayJoin(arrayDistinct([{', '.join(by.values)}]))"
 
 
-def scaled(column: str) -> str:
-    """Return the sum of a volume, scaled by the sampling rate, under the volume's name."""
-    return f"sum({column} * greatest(sampling_rate, 1)) AS {column}"
+def volumes() -> str:
+    """Return the SQL of the sums of flows, packets, bytes and flows of unknown sampling, under these names."""
+    scaled = (f"sum({name} * greatest(sampling_rate, 1)) AS {name}" for name in ("packets", "bytes"))
+    return ", ".join(("count() AS flows", *scaled, "countIf(sampling_rate = 0) AS unknown_sampling"))
 
 
 def selected(filter: Node, since: datetime, until: datetime, parameters: Parameters, source: str) -> str:
     """Return FROM and WHERE of the flows of a time that a filter selects."""
-    bounds = (
-        f"time_received >= {_moment(since, parameters)}",
-        f"time_received < {_moment(until, parameters)}",
-        condition(filter, parameters),
-    )
-    return f"FROM {source} WHERE {' AND '.join(bounds)}"
-
-
-def _moment(moment: datetime, parameters: Parameters) -> str:
-    return instant((moment - _EPOCH) // timedelta(milliseconds=1), parameters)
+    return f"FROM {source} WHERE {within(since, until, parameters)} AND {condition(filter, parameters)}"
 
 
 def limit_of(rows: int, parameters: Parameters) -> str:

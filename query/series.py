@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from query.expression import Node
-from query.reports import key_of, limit_of, scaled, selected
+from query.reports import key_of, limit_of, selected, volumes
 from query.sql import Parameters, Sql
 from query.statistics import Statistic, columns
 from settings.errors import ConfigError
@@ -80,10 +80,10 @@ def series_report(
     parameters = Parameters()
     within = selected(filter, since, until, parameters, source)
     every = parameters.add(step, "UInt32")
-    volumes = ("packets", "bytes", "sampling_rate", "time_received")
-    read = ", ".join(dict.fromkeys((*(columns([by]) if by else ()), *volumes)))
+    summed = ("packets", "bytes", "sampling_rate", "time_received")
+    read = ", ".join(dict.fromkeys((*(columns([by]) if by else ()), *summed)))
     keyed = f"SELECT *, {key_of(by) if by else repr('')} AS named FROM (SELECT {read} {within})"  # noqa: S608
-    sums = f"count() AS flows, {scaled('packets')}, {scaled('bytes')}, countIf(sampling_rate = 0) AS unknown_sampling"
+    sums = volumes()
     largest = (
         f"SELECT named FROM (SELECT named, {sums} FROM ({keyed}) GROUP BY named) "  # noqa: S608
         f"ORDER BY {order} DESC, named LIMIT {limit_of(n, parameters)}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address
 from typing import TypeAlias
 
@@ -40,6 +41,7 @@ from settings.errors import ConfigError
 MAX_PARAMETERS = 900
 """Parameters of one query; ClickHouse reads requests of 1000 fields (http_max_fields). A list of hosts is one."""
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Address: TypeAlias = IPv4Address | IPv6Address
 
 _FAMILY: dict[int, list[tuple[Address, Address]]] = {
@@ -121,6 +123,12 @@ def _condition(node: Node, parameters: Parameters, *, negated: bool) -> str:
 def instant(moment: int, parameters: Parameters) -> str:
     """Return a moment, in ms since 1970, as the columns of times hold it."""
     return f"fromUnixTimestamp64Milli({parameters.add(moment, 'Int64')}, 'UTC')"
+
+
+def within(since: datetime, until: datetime, parameters: Parameters) -> str:
+    """Return the condition that a row was received from `since` on and before `until`."""
+    first, end = ((moment - _EPOCH) // timedelta(milliseconds=1) for moment in (since, until))
+    return f"time_received >= {instant(first, parameters)} AND time_received < {instant(end, parameters)}"
 
 
 def _within(of: Field, networks: tuple[Network, ...], end: End, parameters: Parameters) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from query.sql import MAX_PARAMETERS, Parameters
+from query.sql import MAX_PARAMETERS, Parameters, instant
 from retention.scope import Connection, Scope
 from settings.errors import RefusalError
 from storage.held_tables import HELD_COLUMNS
@@ -60,7 +60,7 @@ def _within(scope: Scope, condition: str, parameters: Parameters) -> str:
 
 def _moment(moment: datetime, parameters: Parameters) -> str:
     milliseconds = -((_EPOCH - moment) // timedelta(milliseconds=1))  # upwards: rows have whole milliseconds
-    return f"fromUnixTimestamp64Milli({parameters.add(milliseconds, 'Int64')}, 'UTC')"
+    return instant(milliseconds, parameters)
 
 
 def _of_tenants(scope: Scope, columns: set[str], parameters: Parameters) -> list[tuple[str, str]]:
