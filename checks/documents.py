@@ -18,7 +18,7 @@ from prometheus_client.metrics import MetricWrapperBase
 from pydantic.fields import FieldInfo
 from typer.core import TyperGroup
 
-from cli.main import app
+from cli.main import application
 from collector.metrics import Metrics
 from decoders.faults import Fault
 from query.guide import ENTRIES, INTRODUCTION
@@ -222,7 +222,7 @@ def _commands() -> Iterator[str]:
         "service does not answer."
     )
     yield ""
-    yield from _command(typer.main.get_command(app), None, "flowkeep")
+    yield from _command(typer.main.get_command(application()), None, "flowkeep")
 
 
 def _command(command: Any, parent: typer.Context | None, name: str) -> Iterator[str]:

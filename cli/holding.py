@@ -43,6 +43,12 @@ _COPY_SECONDS = 3600
 
 app = typer.Typer(help="Keep rows past their age: legal and safety holds.", no_args_is_help=True)
 
+
+def add_to(commands: typer.Typer) -> None:
+    """Add the commands of this file."""
+    commands.add_typer(app, name="hold")
+
+
 HoldId = Annotated[str, typer.Argument(metavar="ID", help="The hold, as `flowkeep hold list` names it.")]
 
 

@@ -23,6 +23,13 @@ from settings.errors import FINDING, ConfigError
 from settings.source import read_text
 
 app = typer.Typer(help="The record of what staff and system did.", no_args_is_help=True)
+
+
+def add_to(commands: typer.Typer) -> None:
+    """Add the commands of this file."""
+    commands.add_typer(app, name="ledger")
+
+
 _SHOWN = 100
 
 

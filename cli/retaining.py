@@ -31,6 +31,13 @@ from retention.tenants_of import tenants_of
 from settings.errors import FINDING, RefusalError
 
 app = typer.Typer(help="How long flows are kept, and the purge.", no_args_is_help=True)
+
+
+def add_to(commands: typer.Typer) -> None:
+    """Add the commands of this file."""
+    commands.add_typer(app, name="retention")
+
+
 asking_policy.add_to(app, held_of)
 proving.add_to(app)
 

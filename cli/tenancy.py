@@ -18,6 +18,11 @@ from tenants.attribute import Attributor
 app = typer.Typer(help="Who holds which address, and when.", no_args_is_help=True)
 
 
+def add_to(commands: typer.Typer) -> None:
+    """Add the commands of this file."""
+    commands.add_typer(app, name="tenants")
+
+
 @app.command()
 def check(config: ConfigOption = None) -> None:
     """Check the allocations, also against the retention policy; exit 2 with every fault found."""

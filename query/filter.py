@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from functools import reduce
+from functools import cache, reduce
 from ipaddress import ip_network
 from operator import or_
 from types import MappingProxyType
@@ -54,12 +54,16 @@ _INCLUDE = re.compile(r"""("[^"\n]*"|'[^'\n]*'|\#[^\n]*)|@include\s+("[^"\n]+"|'
 _INCLUDED = 8
 """Files that may be included from within each other."""
 _UNITS = {"k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
-_PARSER = Lark.open(
-    "filter.lark", rel_to=__file__, parser="lalr", lexer="basic", postlex=Kinds(), edit_terminals=phrases
-)
 
 Relation = tuple[str, tuple[Token, ...]]
 Exporters = Mapping[str, Sequence[Network]]
+
+
+@cache
+def _parser() -> Lark:
+    return Lark.open(
+        "filter.lark", rel_to=__file__, parser="lalr", lexer="basic", postlex=Kinds(), edit_terminals=phrases
+    )
 
 
 def parse(text: str, exporters: Exporters = MappingProxyType({})) -> Node:
@@ -70,7 +74,7 @@ def parse(text: str, exporters: Exporters = MappingProxyType({})) -> Node:
     if len(text) > MAX_LENGTH:
         raise ConfigError(f"filter: is {len(text)} characters long; at most {MAX_LENGTH} are read")
     try:
-        node: Node = _Build(exporters).transform(_PARSER.parse(text))
+        node: Node = _Build(exporters).transform(_parser().parse(text))
     except UnexpectedToken as error:
         start = len(text.rstrip()) if error.token.type == "$END" else error.token.start_pos or 0
         problem = unexpected(error.token, error.accepts or error.expected)

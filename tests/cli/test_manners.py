@@ -9,7 +9,9 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
+import typer
 
+from cli.main import FILES, application
 from cli.tables import print_table
 from demo.provider import Ports, write_demo
 from demo.story import reserved
@@ -75,3 +77,13 @@ def test_a_demo_keeps_off_what_is_not_its_own(tmp_path: Path) -> None:
         pass
     with (tmp_path / "demo" / ".flowkeep-demo").open() as held:
         flock(held, LOCK_EX)  # free again
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_each_file_adds_the_commands_it_is_loaded_for(file: str) -> None:
+    group = typer.main.get_command(application(FILES[file][0]))
+    assert isinstance(group, typer.core.TyperGroup)
+    assert tuple(group.commands) == FILES[file]
+    everything = typer.main.get_command(application())
+    assert isinstance(everything, typer.core.TyperGroup)
+    assert list(everything.commands) == [command for commands in FILES.values() for command in commands]
