@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from settings.errors import RefusalError
@@ -69,11 +69,7 @@ def _change(table: Table, has: Table) -> Iterator[Step]:
                 f"the table {table.name} has the {word} '{is_}', and this version needs '{want}'; ClickHouse cannot "
                 "change that in place: rename the table, start again, and copy the rows with INSERT SELECT"
             )
-    known = {field.name: field for field in has.fields}
-    before = ""
-    for field in table.fields:
-        yield from _change_field(table.name, field, known.get(field.name), before)
-        before = field.name
+    yield from _change_fields(table, {field.name: field for field in has.fields})
     indexed = {index.split()[1] for index in has.indexes}
     for index in table.indexes:
         name = index.split()[1]
@@ -95,14 +91,21 @@ def _change(table: Table, has: Table) -> Iterator[Step]:
         yield Step(sql, f"{table.name} says of itself '{has.comment}'")
 
 
-def _change_field(table: str, want: Field, has: Field | None, before: str) -> Iterator[Step]:
-    if has is None:
-        place = f"AFTER `{before}`" if before else "FIRST"
-        yield Step(f"ALTER TABLE `{table}` ADD COLUMN {want.sql} {place}", f"{table} has no column {want.name}")
-    elif (want.type, want.codec) != (has.type, has.codec):
-        codec = f" CODEC({want.codec})" if want.codec else ""
-        sql = f"ALTER TABLE `{table}` MODIFY COLUMN `{want.name}` {want.type}{codec}"
-        yield Step(sql, f"{table}.{want.name} is {has.type} CODEC({has.codec})")
-    if has and want.comment != has.comment:
-        sql = f"ALTER TABLE `{table}` COMMENT COLUMN `{want.name}` {literal(want.comment)}"
-        yield Step(sql, f"the comment of {table}.{want.name} has changed")
+def _change_fields(table: Table, known: Mapping[str, Field]) -> Iterator[Step]:
+    """New columns in one statement, and comments in one: each statement takes as long as the table has columns."""
+    added, said, before = {}, {}, ""
+    for want in table.fields:
+        has = known.get(want.name)
+        if has is None:
+            added[want.name] = f"ADD COLUMN {want.sql} {f'AFTER `{before}`' if before else 'FIRST'}"
+        elif (want.type, want.codec) != (has.type, has.codec):
+            codec = f" CODEC({want.codec})" if want.codec else ""
+            sql = f"ALTER TABLE `{table.name}` MODIFY COLUMN `{want.name}` {want.type}{codec}"
+            yield Step(sql, f"{table.name}.{want.name} is {has.type} CODEC({has.codec})")
+        if has and want.comment != has.comment:
+            said[want.name] = f"COMMENT COLUMN `{want.name}` {literal(want.comment)}"
+        before = want.name
+    for changes, reason in ((added, "has no column"), (said, "explains otherwise")):
+        if changes:
+            sql = f"ALTER TABLE `{table.name}` {', '.join(changes.values())}"
+            yield Step(sql, f"{table.name} {reason} {', '.join(changes)}")
