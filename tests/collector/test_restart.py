@@ -142,7 +142,10 @@ def test_a_block_is_attributed_as_it_was_begun_whatever_has_changed_since(site: 
     payloads = numbered(600)
     collector = site.collector()
     collector.start()
-    site.send(payloads)
+    site.send(payloads[:300])
+    collector.settle(300)
+    os.kill(NodeFiles.of(collector.config.data_dir).state().pid, signal.SIGSTOP)  # type: ignore[union-attr]
+    site.send(payloads[300:])
     wait_for(lambda: bool(_pending(site)))
     collector.kill()
     begun = _pending(site)
