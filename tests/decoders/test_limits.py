@@ -138,16 +138,12 @@ def test_a_flood_of_a_million_templates_costs_its_sender_only() -> None:
     own = v9(a_set(0, template(256, [(1, 4), (7, 2)])), source=2**31)
     usual = v9(a_set(256, struct.pack(">IH", 5, 80)), source=2**31)
     decode(Datagrams.of([own, usual], EXPORTER, NOW), state, limits)
+    sets = [
+        a_set(0, b"".join(template(256 + (16 * part + id_) % 65280, [(1 + part % 90, 4)]) for id_ in range(160)))
+        for part in range(250)
+    ]
     for flood in range(25):
-        payloads = [
-            v9(
-                a_set(
-                    0, b"".join(template(256 + (16 * part + id_) % 65280, [(1 + part % 90, 4)]) for id_ in range(160))
-                ),
-                source=250 * flood + part,
-            )
-            for part in range(250)
-        ]
+        payloads = [v9(each, source=250 * flood + part) for part, each in enumerate(sets)]
         decode(Datagrams.of(payloads, EXPORTER, NOW), state, limits)
         used = decode(Datagrams.of([usual], EXPORTER, NOW), state, limits)  # what is in use stays, flood or not
         assert used.flows.column("bytes").tolist() == [5]

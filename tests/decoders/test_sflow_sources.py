@@ -232,7 +232,7 @@ moves = st.lists(
 )
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(moves, st.integers(0, WRAP - 1), st.lists(st.integers(1, 200), min_size=1, max_size=6))
 def test_any_samples_in_any_blocks_are_read_as_one_by_one(
     moved: list[tuple[int, int, int, int, int]], begin: int, cuts: list[int]

@@ -15,7 +15,7 @@ from decoders.faults import Fault
 from tests.deploy.programs import DEPLOY, ROOT, run
 
 ALERTS = DEPLOY / "prometheus" / "alerts.yml"
-CASES = ROOT / "tests" / "deploy" / "alerts.test.yml"
+CASES = sorted((ROOT / "tests" / "deploy").glob("*.test.yml"))
 RULES: list[dict[str, Any]] = yaml.safe_load(ALERTS.read_text())["groups"][0]["rules"]
 
 
@@ -26,13 +26,13 @@ def test_prometheus_takes_the_configuration_and_the_rules() -> None:
 
 
 def test_alerts_fire_when_they_should_and_only_then() -> None:
-    done = run("promtool", "test", "rules", CASES)
+    done = run("promtool", "test", "rules", *CASES)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: str(rule["alert"]))
 def test_an_alert_has_a_case_in_which_it_fires_and_says_what_to_do(rule: dict[str, Any]) -> None:
-    assert f'alertname="{rule["alert"]}"' in CASES.read_text()
+    assert f'alertname="{rule["alert"]}"' in "".join(file.read_text() for file in CASES)
     assert rule["labels"]["severity"] in ("page", "ticket")
     assert {"summary", "description"} == set(rule["annotations"])
 
