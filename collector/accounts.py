@@ -60,6 +60,7 @@ class Accounts:
         faults = {Fault.EXPORTER_NOT_ALLOWED: Count.REFUSED, Fault.JOURNAL_FULL: Count.JOURNAL_FULL}
         metrics.count_faults({fault: news for fault, count in faults.items() if (news := self._news(count))})
         self._books.take([position.books for position in positions])
+        metrics.rollup_flows_waiting.set(sum(group.flows for at in positions for group in at.rollups))
         keeper.delete_stored()
         self._bound_journal()
         oldest = keeper.oldest_waiting()

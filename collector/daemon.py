@@ -275,7 +275,9 @@ class Daemon:
 
     def _forget(self, *needed: str) -> None:
         """Delete copies of tenants and policy that nobody needs any more."""
-        pending = (block.sources for position in self._keeper.look() for block in position.pending)
+        positions = self._keeper.look()
+        pending = {block.sources for at in positions for block in at.pending}
+        pending |= {group.sources for at in positions for group in at.rollups}
         self._snapshots.forget({self._used, *needed, *pending})
 
     def _reload(self) -> None:

@@ -14,7 +14,6 @@ import numpy as np
 from collector.allow_list import NOT_LISTED, AllowList
 from collector.dropped import NO_CATEGORY
 from collector.journal import Block
-from collector.measurements import Measurements
 from collector.metrics import Metrics
 from decoders import Decoded, SequenceNews, State
 from schema.batch import Flows
@@ -90,18 +89,19 @@ class DecoderBooks:
             metrics.agent_drops.labels(self.exporter(sender)).inc(count)
         self.book_sequence(decoded.sequence)
 
-    def book_rows(self, measured: Measurements, dropped: Mapping[str, str]) -> None:
-        """Count what a block held beside flows; `dropped` says by table why its rows are not stored."""
+    def book_rows(self, counts: Mapping[str, int], dropped: Mapping[str, str]) -> None:
+        """Count rows of tables other than flows; `dropped` says by table why they are not stored."""
         metrics = self._metrics
-        for table, count in measured.unkept.items():
+        for table, count in counts.items():
             metrics.rows_decoded.labels(table).inc(count)
-            metrics.rows_dropped.labels(table, NO_CATEGORY).inc(count)
-        for table, rows in measured.kept.items():
-            metrics.rows_decoded.labels(table).inc(rows.rows)
             if table not in dropped:
-                metrics.rows_stored.labels(table).inc(rows.rows)
+                metrics.rows_stored.labels(table).inc(count)
             else:
-                metrics.rows_dropped.labels(table, dropped[table]).inc(rows.rows)
+                metrics.rows_dropped.labels(table, dropped[table]).inc(count)
+
+    def book_unkept(self, counts: Mapping[str, int]) -> None:
+        """Count rows that are not stored, because the policy does not name their category or disclose them."""
+        self.book_rows(counts, dict.fromkeys(counts, NO_CATEGORY))
 
     def book_sequence(self, news: Sequence[SequenceNews]) -> None:
         """Count what the exporters' numbering told."""

@@ -18,7 +18,7 @@ from functools import partial
 from typing import Protocol
 
 from collector.dropped import FORGOTTEN, REFUSED
-from collector.position import UNKNOWN, JournalError, Pending
+from collector.position import UNKNOWN, JournalError
 from collector.seldom import Seldom
 from schema.batch import Flows, Rows
 from settings.errors import UnreachableError, UserError
@@ -34,6 +34,9 @@ _PATIENCE = 60.0
 _MARKED_EVERY = 60.0
 _SLACK = 10_000
 """Tokens that may come and go while we ask how many there have been, and under blocks being stored at that time."""
+
+
+_Inserts = dict[str, Callable[[], None]]
 
 
 class Storage(Protocol):
@@ -77,22 +80,32 @@ class Inserts:
         return self._mark
 
     def store(
-        self, token: str, before: Pending | None, flows: Flows, others: Mapping[str, Rows], names: Sequence[Name]
+        self, token: str, mark: int, flows: Flows, others: Mapping[str, Rows], names: Sequence[Name]
     ) -> Outcome | None:
         """Store a block; return what became of it, or None where we are to stop and something of it is left.
 
-        `before` is what was said of the block when it was stored for the first time, if this is not that.
+        `mark` is what was said of the block when it was stored for the first time, UNKNOWN if this is that.
         """
         outcome = Outcome()
-        if before is not None and before.mark != UNKNOWN:
-            forgotten = self._is_forgotten(before, outcome)
+        inserts: _Inserts = {FLOWS: lambda: self._insert(flows, token, names, outcome)}
+        return self._store(inserts | self._of_tables(others, token, outcome), mark, outcome)
+
+    def store_rows(self, token: str, mark: int, rows: Mapping[str, Rows]) -> Outcome | None:
+        """Store rows of tables other than flows, as `store` does."""
+        outcome = Outcome()
+        return self._store(self._of_tables(rows, token, outcome), mark, outcome)
+
+    def _of_tables(self, rows: Mapping[str, Rows], token: str, outcome: Outcome) -> _Inserts:
+        return {table: partial(self._insert_rows, table, each, token, outcome) for table, each in rows.items()}
+
+    def _store(self, inserts: _Inserts, mark: int, outcome: Outcome) -> Outcome | None:
+        if mark != UNKNOWN:
+            forgotten = self._is_forgotten(mark, outcome)
             if forgotten is None:
                 return None
             if forgotten:
-                outcome.dropped = dict.fromkeys((FLOWS, *others), FORGOTTEN)
+                outcome.dropped = dict.fromkeys(inserts, FORGOTTEN)
                 return outcome
-        inserts: dict[str, Callable[[], None]] = {FLOWS: lambda: self._insert(flows, token, names, outcome)}
-        inserts |= {table: partial(self._insert_rows, table, rows, token, outcome) for table, rows in others.items()}
         for table, insert in inserts.items():
             done = self._try(insert, table, outcome)
             if done is None:
@@ -101,8 +114,8 @@ class Inserts:
                 outcome.dropped[table] = REFUSED
         return outcome
 
-    def _is_forgotten(self, before: Pending, outcome: Outcome) -> bool | None:
-        """Whether so much was inserted since a block was begun that ClickHouse may no longer know its token.
+    def _is_forgotten(self, mark: int, outcome: Outcome) -> bool | None:
+        """Whether so much was inserted since an insert was begun that ClickHouse may no longer know its token.
 
         Its rows may be in or not, then; None where we are to stop.
         """
@@ -114,12 +127,12 @@ class Inserts:
 
         if self._try(ask, FLOWS, outcome) is None:
             return None
-        forgotten = written - before.mark > DEDUPLICATION_WINDOW - _SLACK
+        forgotten = written - mark > DEDUPLICATION_WINDOW - _SLACK
         if forgotten:
             log.error(
-                "a block that was being stored when we ended is too old: ClickHouse has taken %d parts since, and no "
-                "longer tells whether the block is among them; it is dropped (%s) rather than stored twice",
-                written - before.mark,
+                "what was being stored when we ended is too old: ClickHouse has taken %d parts since, and no longer "
+                "tells whether it is among them; it is dropped (%s) rather than stored twice",
+                written - mark,
                 FORGOTTEN,
             )
         return forgotten

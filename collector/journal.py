@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from collector.journal_rows import Rows, are_ends, open_segment, owners_of_rows, rows_of, senders_of_rows, sessions_of
-from collector.position import UNKNOWN, Pending, Position, replace_file
+from collector.position import UNKNOWN, Pending, Position, RollupGroup, replace_file
 from collector.segments import Segment, numbers, path_of
 from collector.shards import WHOLE, Shard
 from decoders import Datagrams, Senders
@@ -84,6 +84,11 @@ class Journal:
     def books(self) -> dict[str, Any] | None:
         """The books at the position."""
         return self._at.books
+
+    @property
+    def rollups(self) -> tuple[RollupGroup, ...]:
+        """The rollups of blocks that are stored, as far as they are not."""
+        return self._at.rollups
 
     @property
     def state_is_current(self) -> bool:
@@ -191,17 +196,49 @@ class Journal:
             pending = Pending(block.segment, block.start, block.end, sources, mark)
             self._move(replace(self._at, pending=(*self._at.pending, pending)))
 
-    def commit(self, block: Block, state: dict[str, Any] | None, books: dict[str, Any] | None = None) -> None:
+    def commit(
+        self,
+        block: Block,
+        state: dict[str, Any] | None,
+        books: dict[str, Any] | None = None,
+        rollups: tuple[RollupGroup, ...] | None = None,
+    ) -> None:
         """Say that `block`, the oldest on its way, is stored; None for what is as it was saved.
 
-        `state` is the decoders' state after it, `books` what came of all so far. JournalError where the disk is full:
-        nothing has changed then, and it may be called again.
+        `state` is the decoders' state after it, `books` what came of all so far, `rollups` what of them is left to be
+        stored. JournalError where the disk is full: nothing has changed then, and it may be called again.
         """
         after = self._flying[1] if len(self._flying) > 1 else None
         segment, row = (after.segment, after.start) if after else (self._segment, self._row)
         pending = tuple(one for one in self._at.pending if (one.segment, one.end) > (block.segment, block.end))
-        self._settle(replace(self._at, segment=segment, row=row, pending=pending, books=books or self._at.books), state)
+        to = replace(self._at, segment=segment, row=row, pending=pending, books=books or self._at.books)
+        self._settle(to if rollups is None else replace(to, rollups=rollups), state)
         self._flying.popleft()
+
+    def keep_rollups(self, block: Block, octets: bytes) -> str:
+        """Write a block's rollups into a file and return its name; JournalError where the disk is full."""
+        name = f"rollups{self._shard.suffix}-{block.segment}-{block.start}.npz"
+        replace_file(self._directory / name, octets)
+        return name
+
+    def read_rollups(self, name: str) -> bytes:
+        """Return the octets of such a file; OSError where it cannot be read."""
+        return (self._directory / name).read_bytes()
+
+    def begin_rollups(self, mark: int) -> None:
+        """Fix the first group of rollups, before anything of it is stored; JournalError where the disk is full."""
+        first, *rest = self._at.rollups
+        if not first.token:
+            token = f"{self._at.identity}-{Path(first.files[0]).stem}"
+            first = first._replace(token=token, mark=mark)
+            self._move(replace(self._at, rollups=(first, *rest)))
+
+    def commit_rollups(self, books: dict[str, Any]) -> None:
+        """Say that the first group of rollups is stored; JournalError where the disk is full."""
+        first, *rest = self._at.rollups
+        self._move(replace(self._at, rollups=tuple(rest), books=books))
+        for name in first.files:
+            (self._directory / name).unlink(missing_ok=True)
 
     def save_state(self, state: dict[str, Any]) -> None:
         """Save the decoders' state of the present position, between blocks; JournalError where the disk is full."""

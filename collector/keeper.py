@@ -54,8 +54,10 @@ class Keeper:
 
     def sweep(self) -> None:
         """Delete what a crash left half done, and set aside segments that only a failing disk can have left."""
-        for left in self._directory.glob("*.new"):
-            left.unlink()
+        named = {name for at in self.positions for group in at.rollups for name in group.files}
+        for left in (*self._directory.glob("*.new"), *self._directory.glob("rollups-*.npz")):
+            if left.name not in named:
+                left.unlink()
         for number in numbers(self._directory):
             path = path_of(self._directory, number)
             try:

@@ -10,7 +10,7 @@ import numpy as np
 
 from decoders import Decoded
 from decoders.block import Name, Naming
-from rollups.rollups import Rollups
+from rollups.group import Grouped, group
 from schema.batch import Flows, Rows, Symbols
 from schema.disclosure import NAMES, Disclosure
 from schema.tables import DISCARDS, STORED_TABLES, Category
@@ -49,12 +49,13 @@ class Attribution(Protocol):
 @dataclass(frozen=True, slots=True)
 class Measurements:
     """Rows to be stored by table; how many are not, because the policy does not name their category or disclose what
-    they cannot do without; and the names to be stored.
+    they cannot do without; the names to be stored; and the flows' rollups, stored later with those of other blocks.
     """
 
     kept: dict[str, Rows] = field(default_factory=dict)
     unkept: dict[str, int] = field(default_factory=dict)
     names: Sequence[Name] = ()
+    rollups: Grouped | None = None
 
 
 def measure(
@@ -68,12 +69,9 @@ def measure(
     kept = attribution.counters(port_names.name(counters, [_interfaces(decoded.names)]), adaptors)
     if decoded.discards.rows and DISCARDS.name in wanted:
         kept[DISCARDS.name] = attribution.discards(decoded.discards)
-    if Category.ROLLUPS in attribution.kept:
-        rollups = Rollups()
-        rollups.add(flows)
-        kept |= {table: rows for table, rows in rollups.rows().items() if disclosure.stores(table)}
+    rollups = group(flows) if flows.rows and Category.ROLLUPS in attribution.kept else None
     unkept = {table: count for table, count in found.items() if count and table not in wanted}
-    return Measurements(kept, unkept, decoded.names if disclosure.stores(NAMES) else ())
+    return Measurements(kept, unkept, decoded.names if disclosure.stores(NAMES) else (), rollups)
 
 
 def _interfaces(names: Sequence[Name]) -> Rows:

@@ -85,6 +85,9 @@ class Metrics:
             "table",
             "reason",
         )
+        self.rollup_flows_waiting = self._gauge(
+            "rollup_waiting_flows", "Flows that are stored and whose rollups are not yet."
+        )
         self.passed_over = self._counter(
             "sflow_records_passed_over_total", "sFlow records, and samples, of structures that are not stored.", "kind"
         )
@@ -218,6 +221,7 @@ class Metrics:
             "decoded_rows": decoded,
             "stored_rows": _by_label(self.rows_stored),
             "dropped_rows": dict(dropped),
+            "rollups_waiting": _value(self.rollup_flows_waiting),
             "passed_over": _by_label(self.passed_over),
             "agent_drops": _by_label(self.agent_drops),
         }

@@ -1,8 +1,9 @@
 """From journal to ClickHouse: one block after another is decoded, attributed and stored.
 
 Books are kept at each step: a datagram is decoded or ends in a fault, a flow is stored or dropped for a reason. So are
-counters, discarded packets and rollups, which go to tables of their own after the flows. While some blocks are on their
-way into ClickHouse the next is decoded; they are committed to the journal in order.
+counters and discarded packets, which go to tables of their own after the flows, and rollups, which go there with those
+of some blocks more (`collector.rollup_groups`). While some blocks are on their way into ClickHouse the next is decoded;
+they are committed to the journal in order.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any
@@ -19,10 +20,13 @@ from collector.books import WorkerBooks
 from collector.clock import Clock
 from collector.decoder_books import DecoderBooks
 from collector.decoding import limits_of
+from collector.dropped import FORGOTTEN
 from collector.inserts import Inserts, Outcome
 from collector.journal import Block, Journal
 from collector.measurements import Attribution, Measurements, measure
 from collector.metrics import Metrics
+from collector.position import UNKNOWN
+from collector.rollup_groups import RollupGroups
 from decoders import Decoded, State, decode
 from settings.config import Config
 from storage.ddl import FLOWS
@@ -42,9 +46,10 @@ _SAVED_EVERY = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A block on its way, and the decoders' state after it where that is to be saved."""
+    """A block on its way, attributed by `sources`, and the decoders' state after it where that is to be saved."""
 
     block: Block
+    sources: str
     decoded: Decoded
     measured: Measurements
     state: dict[str, Any] | None
@@ -77,6 +82,7 @@ class Pipeline:
         self._is_saved = True
         self._books = DecoderBooks(config, metrics)
         self._adaptors, self._port_names = Adaptors(), PortNames()
+        self._rollups = RollupGroups(journal, inserts, attribution, config.blocks.rollup_seconds)
         self._given_up = False
         self._flying: deque[Work] = deque()
         self._threads = ThreadPoolExecutor(ON_THEIR_WAY, "insert")
@@ -112,38 +118,68 @@ class Pipeline:
         if state is not None:
             self._note_saved()
         token = self._journal.token(block)
-        outcome = self._threads.submit(self._inserts.store, token, block.before, flows, measured.kept, measured.names)
-        self._flying.append(Work(block, decoded, measured, state, outcome))
+        before = block.before.mark if block.before else UNKNOWN
+        outcome = self._threads.submit(self._inserts.store, token, before, flows, measured.kept, measured.names)
+        self._flying.append(Work(block, sources, decoded, measured, state, outcome))
         return True
 
     def settle(self, patience: float | None = 0.0) -> None:
         """Commit the blocks that are stored; wait for the oldest up to `patience` seconds, None for all of them.
 
-        When we are to stop and ClickHouse does not take a block, that block and those after it are cut again at the
-        next start, and their tokens tell what is in already.
+        Then the rollups whose time it is. When we are to stop and ClickHouse does not take a block, that block and
+        those after it are cut again at the next start, and their tokens tell what is in already.
         """
         while self._flying:
             work = self._flying[0]
             wait([work.outcome], patience)
             if not work.outcome.done():
-                return
+                break
             outcome = work.outcome.result()
             if outcome is None or self._given_up or not self._commit(work, outcome):
                 self._given_up = True
             self._flying.popleft()
+        self._store_rollups(patience if patience is None else 0.0)
 
     def _commit(self, work: Work, outcome: Outcome) -> bool:
+        measured, grouped = work.measured, work.measured.rollups
         self._books.book(work.block, work.decoded, outcome.dropped.get(FLOWS))
-        self._books.book_rows(work.measured, outcome.dropped)
+        self._books.book_unkept(measured.unkept)
+        self._book_rows({table: each.rows for table, each in measured.kept.items()}, outcome)
+        if grouped and outcome.dropped.get(FLOWS) == FORGOTTEN:
+            rows = self._rollups.rows(grouped, work.sources)
+            self._books.book_rows({table: each.rows for table, each in rows.items()}, dict.fromkeys(rows, FORGOTTEN))
+            grouped = None
         self._books.book_state(self._state, self._clock.now_ms())
+        books = self._worker_books.saved()
+
+        def commit() -> None:
+            rollups = self._rollups.keep(work.block, grouped, work.sources) if grouped else self._journal.rollups
+            self._journal.commit(work.block, work.state, books, rollups)
+
+        return self._inserts.persist(commit)
+
+    def _store_rollups(self, patience: float | None, early: bool = False) -> None:
+        stored = self._rollups.step(patience, early)
+        if stored is not None:
+            rows, outcome = stored
+            self._book_rows(rows, outcome)
+            books = self._worker_books.saved()
+            self._rollups.given_up |= not self._inserts.persist(lambda: self._journal.commit_rollups(books))
+
+    def _book_rows(self, rows: Mapping[str, int], outcome: Outcome) -> None:
+        self._books.book_rows(rows, outcome.dropped)
         self._metrics.insert_retries.inc(outcome.retries)
         for seconds in outcome.seconds:
             self._worker_books.note_insert(seconds)
-        books = self._worker_books.saved()
-        return self._inserts.persist(lambda: self._journal.commit(work.block, work.state, books))
 
-    def save(self) -> None:
-        """Save the decoders' state as it is after the last block; to be called when there will be no other."""
+    def finish(self) -> None:
+        """Store the rollups that are left, and save the decoders' state; to be called when no block will come."""
+        while self._journal.rollups and not self._rollups.given_up and not self._given_up:
+            self._store_rollups(None, early=True)
+        self._save()
+
+    def _save(self) -> None:
+        """Save the decoders' state as it is after the last block."""
         if self._given_up or self._is_saved:  # given up, it knows of a block that is not stored
             return
         state = self._state.dump()

@@ -35,6 +35,22 @@ class Pending(NamedTuple):
     mark: int = UNKNOWN
 
 
+class RollupGroup(NamedTuple):
+    """Blocks that are stored and whose rollups are not: these are stored together, under `token`.
+
+    `files` beside the position hold them, one for each block, with `size` partial sums of `flows` flows in all.
+    `sources` is what the blocks are attributed by. As long as there is no token others may join. `mark` is as of
+    `Pending`.
+    """
+
+    files: tuple[str, ...]
+    size: int
+    flows: int
+    sources: str = ""
+    token: str = ""
+    mark: int = UNKNOWN
+
+
 @dataclass(frozen=True, slots=True)
 class Position:
     """Datagrams before `row` of `segment` are stored; `pending` are the blocks that are being stored, in order."""
@@ -47,13 +63,15 @@ class Position:
     """File with the decoders' state at `row`."""
     books: dict[str, Any] | None = None
     """What came of all that is stored: `collector.books`."""
+    rollups: tuple[RollupGroup, ...] = ()
+    """The first is being stored where it has a token; blocks join the last."""
 
     @classmethod
     def load(cls, path: Path) -> Position:
         """Return the position saved at `path`, a new one where there is none; RefusalError for anything else."""
         try:
             saved = json.loads(path.read_text())
-            return cls(**saved | {"pending": _pending(saved)})
+            return cls(**saved | {"pending": _pending(saved), "rollups": _rollups(saved)})
         except FileNotFoundError:
             return cls(uuid.uuid4().hex)
         except (ValueError, TypeError, KeyError):
@@ -82,13 +100,18 @@ def _pending(saved: dict[str, Any]) -> tuple[Pending, ...]:
     return tuple(Pending(*one) for one in blocks)
 
 
-def replace_file(path: Path, text: str) -> None:
+def _rollups(saved: dict[str, Any]) -> tuple[RollupGroup, ...]:
+    """Return the groups of rollups; a version that stored them with their blocks wrote nothing of them."""
+    return tuple(RollupGroup(tuple(files), *rest) for files, *rest in saved.get("rollups", ()))
+
+
+def replace_file(path: Path, content: str | bytes) -> None:
     """Write a file so that a crash leaves the old one or the new one; JournalError where the disk does not take it."""
     unborn = path.with_suffix(".new")
     try:
         descriptor = os.open(unborn, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with open(descriptor, "w") as file:
-            file.write(text)
+        with open(descriptor, "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
         unborn.rename(path)
     except OSError as error:
         raise JournalError(f"{path}: cannot be written: {error.strerror}; make room on the disk") from None

@@ -144,7 +144,7 @@ class Worker:
             self._obey(wait=_POLL if not busy and self._pipeline.idle else 0.0)
         while self._pipeline.step(flush=True) or not self._pipeline.idle:
             self._pipeline.settle(_POLL)
-        self._pipeline.save()
+        self._pipeline.finish()
 
     def _obey(self, wait: float) -> None:
         if not select.select([self._source], [], [], wait)[0]:

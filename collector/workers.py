@@ -127,8 +127,8 @@ def count_of(directory: Path) -> int:
 def part_anew(directory: Path, old: list[Shard], new: list[Shard], boundary: int, run: str) -> None:
     """Have `new` shards begin at segment `boundary`, up to which the `old` ones have stored everything.
 
-    The first of them goes on with the books of this `run`. A crash leaves the old ones or the new ones in force.
-    JournalError where the disk does not take it.
+    The first of them goes on with the books of this `run`, and with rollups that are left. A crash leaves the old ones
+    or the new ones in force. JournalError where the disk does not take it.
     """
     positions = [Position.load(shard.position(directory)) for shard in old]
     states = [state for at in positions if (state := read_state(directory, at)) is not None]
@@ -137,10 +137,11 @@ def part_anew(directory: Path, old: list[Shard], new: list[Shard], boundary: int
         return int(owners(np.frombuffer(exporter, np.uint8).reshape(1, 16), len(new))[0])
 
     books = joined([at.books for at in positions], run)
+    rollups = tuple(group for at in positions for group in at.rollups)
     for shard, state in zip(new, part(states, len(new), owner), strict=True):
         name = state_file(shard, boundary, 0)
         replace_file(directory / name, json.dumps(state))
-        at = Position(uuid.uuid4().hex, boundary, 0, (), name, None if shard.number else books)
+        at = Position(uuid.uuid4().hex, boundary, 0, (), name, *((None, ()) if shard.number else (books, rollups)))
         at.save(shard.position(directory))
     replace_file(directory / _COUNT, json.dumps({"workers": len(new)}))
     for shard, at in zip(old, positions, strict=True):

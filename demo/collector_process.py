@@ -67,9 +67,8 @@ class CollectorProcess:
         deadline = time.monotonic() + _SETTLE_SECONDS
         while True:
             books = self.books()
-            settled = (
-                books["received"] == books["datagrams_decoded"] + books["datagrams_faulty"] and not books["waiting"]
-            )
+            worked_off = books["received"] == books["datagrams_decoded"] + books["datagrams_faulty"]
+            settled = worked_off and not books["waiting"] and not books["rollups_waiting"]
             if settled and books["received"] >= received:
                 return books
             if time.monotonic() > deadline:

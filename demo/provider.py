@@ -146,6 +146,7 @@ tenants: allocations.csv
 retention: retention.yaml
 storage: {{mode: embedded, http_port: {ports.clickhouse_http}, tcp_port: {ports.clickhouse_tcp}}}
 journal: {{max_size: 256MiB, segment_size: 16MiB}}
+blocks: {{rollup_seconds: 1}}
 metrics: "127.0.0.1:{ports.metrics}"
 """
 

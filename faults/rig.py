@@ -28,6 +28,7 @@ _POOL_FLOWS = 100_000
 _QUIET, _LONG_QUIET = 1.0, 20.0
 """Seconds without a change after which nothing more comes; the longer where something should."""
 _PATIENCE = 180.0
+_BLOCKS = "blocks: {rollup_seconds: 2}"
 _MOVED = Path(__file__).with_name("moved_clock")
 
 
@@ -41,7 +42,7 @@ class Rig:
         self._clock = self.directory / "clock" if moved else None
         self.set_clock(0)
         bound = self._bound_journal(journal_mb) if journal_mb else "{max_size: 4GiB, segment_size: 16MiB}"
-        config, self.port = site.write(self.directory, EXPORTERS, [f"journal: {bound}", *settings])
+        config, self.port = site.write(self.directory, EXPORTERS, [f"journal: {bound}", _BLOCKS, *settings])
         self.collector = CollectorProcess(config, self.directory / "log")
         self.ledger = Ledger()
         self.sender = Sender(self.port, EXPORTERS, _POOL_FLOWS, numbered=True)
@@ -153,7 +154,7 @@ class Rig:
             received = books["replayed"] + self.received()  # the books lag behind by as long as a block takes
             now = (received, books["stored"], self.stored_flows())
             unread = received - books["datagrams_decoded"] - books["datagrams_faulty"]
-            if now != seen or books["waiting"] or not books["ready"]:
+            if now != seen or books["waiting"] or books["rollups_waiting"] or not books["ready"]:
                 seen, since = now, time.monotonic()
             elif time.monotonic() - since > (_LONG_QUIET if unread else _QUIET):
                 return books

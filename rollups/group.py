@@ -69,6 +69,16 @@ class Grouped:
     tenants: dict[str, Sequence[str]]
     """Of `src_tenant` and `dst_tenant`, the names."""
 
+    @property
+    def flows(self) -> int:
+        """How many flows they are of."""
+        return int(self.traffic.sums["flows"].sum())
+
+    @property
+    def count(self) -> int:
+        """How many groups there are."""
+        return self.traffic.count + self.systems.count
+
 
 def group(flows: Flows) -> Grouped:
     """Return the groups of attributed flows, of which there is at least one."""

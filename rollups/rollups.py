@@ -33,7 +33,10 @@ class Rollups:
         """Add a block of attributed flows; KeyError for flows without `time_received`."""
         if not flows.rows:
             return
-        grouped = group(flows)
+        self.add_groups(group(flows))
+
+    def add_groups(self, grouped: Grouped) -> None:
+        """Add a block by its groups, whose numbers of origins and tenants become ours."""
         origins = self._own_origins(grouped)
         for groups in (grouped.traffic, grouped.systems):
             groups.columns["origin"] = origins[groups.columns["origin"]]
@@ -42,7 +45,7 @@ class Rollups:
             grouped.traffic.columns[name] = self._own_codes(grouped.tenants[name], codes)
         self._traffic.append(grouped.traffic)
         self._systems.append(grouped.systems)
-        self.flows += flows.rows
+        self.flows += grouped.flows
 
     def rows(self) -> dict[str, Rows]:
         """Return the rows of each table of `ROLLUPS` that what was added comes to; nothing if nothing was."""

@@ -123,11 +123,13 @@ class Blocks(Section):
     """When a block of datagrams is cut: at this age, or at this many octets, whichever comes first.
 
     While the journal has segments waiting, blocks may be three times as large: they cost ClickHouse less, and a worker
-    needs more memory (1.4 instead of 0.6 GB with the default).
+    needs more memory (1.4 instead of 0.6 GB with the default). Their rollups are added up for `rollup_seconds` and
+    stored then: an hour's sums are much the same groups from second to second, so ClickHouse has fewer rows to merge.
     """
 
     max_age_seconds: float = Field(default=1.0, gt=0, le=1.0)
     max_size: Size = 24 * 2**20
+    rollup_seconds: float = Field(default=10.0, ge=0, le=60)
 
 
 class Decoding(Section):

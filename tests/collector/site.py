@@ -44,6 +44,7 @@ tenants: tenants.csv
 retention: retention.yaml
 storage: {{mode: embedded}}
 journal: {{segment_size: 4MiB}}
+blocks: {{rollup_seconds: 0.1}}
 metrics: 127.0.0.1:{self.ports.metrics}
 """)
         self.log = directory / "collector.log"

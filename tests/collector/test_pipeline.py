@@ -46,7 +46,8 @@ class Bench:
     """A pipeline over a journal that we write, into a real ClickHouse."""
 
     def __init__(self, directory: Path, node: Node) -> None:
-        self.config: Config = load_config(Site(directory).config, {})
+        config = load_config(Site(directory).config, {})
+        self.config: Config = config.model_copy(update={"blocks": Blocks(rollup_seconds=0)})
         self.directory = self.config.data_dir / "journal"
         self.directory.mkdir(parents=True)
         self.closed: list[set[int]] = []
@@ -95,7 +96,7 @@ def bench(tmp_path: Path, database: Node) -> Bench:
 def test_the_state_is_saved_when_something_was_learnt_and_at_a_clean_stop(bench: Bench) -> None:
     append(bench.directory, 1, [(DEFINED, 0)])
     pipeline = bench.pipeline()
-    pipeline.save()
+    pipeline.finish()
     assert not (bench.directory / "position.json").exists(), "there is nothing to be saved"
     assert pipeline.step(flush=True)
     assert bench.saved() == ("decoders-1-1.json", 1)
@@ -104,12 +105,12 @@ def test_the_state_is_saved_when_something_was_learnt_and_at_a_clean_stop(bench:
     assert bench.saved() == ("decoders-1-1.json", 3)
     assert not bench.pipeline().step(flush=True)
     assert not bench.journal.state_is_current
-    pipeline.save()
+    pipeline.finish()
     assert bench.saved() == ("decoders-1-3.json", 3)
     bench.pipeline()
     assert bench.journal.state_is_current
     (bench.directory / "decoders-1-3.json").unlink()
-    pipeline.save()
+    pipeline.finish()
     assert not (bench.directory / "decoders-1-3.json").exists(), "it is saved already"
     bench.close()
 
@@ -138,7 +139,7 @@ def test_a_block_that_is_not_stored_is_not_in_the_saved_state(bench: Bench) -> N
     append(bench.directory, 1, [(data(2), 0)])
     bench.stopping = True
     assert not pipeline.step(flush=True)
-    pipeline.save()
+    pipeline.finish()
     assert bench.saved() == ("decoders-1-1.json", 2)
     bench.close()
 
