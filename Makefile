@@ -35,14 +35,17 @@ check: setup
 	$(BIN)/python -m checks.sizes
 	$(BIN)/python -m checks.documents
 
-# Some minutes; `make bench RATES=600k,1M SECONDS=60 WORKERS=2 BENCH=end_to_end` for one of them at length.
+# Some minutes; `make bench RATES=600k,1M SECONDS=60 WORKERS=2 BENCH=end_to_end` for one of them at length;
+# `make bench BENCH=questions FLOWS=100M` for what questions take on a week of 100 million flows.
 RATES ?= 200k,300k,600k,1M
 SECONDS ?= 20
 WORKERS ?= 1
 BENCH ?=
+FLOWS ?= 20M
 
 bench: setup programs
-	@$(BIN)/python -m benchmarks $(BENCH) --rate $(RATES) --seconds $(SECONDS) --workers $(WORKERS)
+	@$(BIN)/python -m benchmarks $(BENCH) --rate $(RATES) --seconds $(SECONDS) --workers $(WORKERS) \
+	  --flows $(FLOWS)
 
 # Millions of broken datagrams: `make fuzz INPUTS=10000000 SEED=1`; what is found lies in build/fuzzing.
 # sFlow alone: `make fuzz AMONG=sflow REPORT=docs/fuzzing_sflow.md`.

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from benchmarks import attribution, decode, end_to_end, header, peer_loads, retention, stages, table
+from benchmarks import attribution, decode, end_to_end, header, peer_loads, questions, retention, stages, table
 
 Bench = Callable[[], Iterator[dict[str, Any]]]
 _PEERS_BEAR = 600_000
@@ -30,12 +30,17 @@ def rates_of(text: str) -> list[float]:
     return [rate_of(one) for one in text.split(",")]
 
 
+def _count_of(text: str) -> int:
+    return int(rate_of(text))
+
+
 def main() -> None:
     """Run the benchmarks that were named, or all."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", help="which; without any, all")
     parser.add_argument("--rate", type=rates_of, default="200k,300k,600k,1M", help="of the loads, flows/s: 200k,1M")
     parser.add_argument("--seconds", type=float, default=20.0, help="how long each load goes on")
+    parser.add_argument("--flows", type=_count_of, default="20M", help="of the questions: 20M, 100M")
     parser.add_argument("--workers", type=int, default=1, help="the configuration's `workers` under load")
     parser.add_argument("--sockets", type=int, default=1, help="the configuration's `sockets_per_port` under load")
     chosen = parser.parse_args()
@@ -68,6 +73,7 @@ def _benches(chosen: argparse.Namespace) -> dict[str, Bench]:
         "insert": stages.run_insert,
         "receive": partial(stages.run_receive, chosen.seconds),
         "end_to_end": partial(end_to_end.run, chosen.rate, chosen.seconds, settings),
+        "questions": partial(questions.run, chosen.flows),
         "retention": retention.run,
         "peers": partial(peer_loads.run, [borne], chosen.seconds),
     }

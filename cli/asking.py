@@ -4,34 +4,43 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, tzinfo
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, TypeAlias
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
 
+from cli.completing import filter_words
 from cli.flow_text import no_formula
 from cli.options import configuration, print_json
 from query import timespan
 from query.expression import Node
 from query.filter import expanded, parse
 from query.held import any_held, gone_within, source
+from query.planner import Covered, Plan, candidate, coverage, flows_only
+from query.planner import plan as plan_of
 from query.reports import RATES, stored_report
 from query.sql import Sql
+from query.statistics import Statistic
 from schema.addresses import shown
 from schema.render import mac_text
 from settings.config import Config
 from settings.errors import ConfigError
 from storage.client import Client, DatabaseRefusalError, connect
 
-Report: TypeAlias = Callable[[str], Sql]
-"""The query of a table or view with all columns of flows."""
+Report: TypeAlias = Callable[[str | Plan], Sql]
+"""The query of a table or view with all columns of flows, or of what is planned to be read."""
 _UNKNOWN_TABLE = 60
 _EVERYTHING_SINCE = datetime(1970, 1, 1, tzinfo=UTC)
 
-Filter = Annotated[list[str] | None, typer.Argument(help="A filter in nfdump's language.", show_default=False)]
+Filter = Annotated[
+    list[str] | None,
+    typer.Argument(help="A filter in nfdump's language.", show_default=False, autocompletion=filter_words),
+]
 File = Annotated[
     Path | None,
     typer.Option("-f", "--filter-file", help="Read the filter from a file, if none is given.", show_default=False),
@@ -42,6 +51,25 @@ Window = Annotated[
 ]
 
 
+Zone = Annotated[
+    str,
+    typer.Option(
+        "--zone", help="The zone of times, such as Europe/Berlin.", envvar="FLOWKEEP_ZONE", show_default=False
+    ),
+]
+Raw = Annotated[bool, typer.Option("--raw", help="Read flows alone, also where rollups have the answer.")]
+Explain = Annotated[bool, typer.Option("--explain", help="Say what is read, and why.")]
+
+
+class Sums(NamedTuple):
+    """What is added up: by what, in steps of so many seconds; `raw` from flows alone. `explain` says what is read."""
+
+    by: tuple[Statistic, ...]
+    raw: bool
+    explain: bool
+    step: int = 3600
+
+
 class Question(NamedTuple):
     """What a question is about."""
 
@@ -49,24 +77,33 @@ class Question(NamedTuple):
     filter: Node
     since: datetime
     until: datetime
+    zone: tzinfo = UTC
 
 
 def question(
-    words: list[str] | None, file: Path | None, last: str | None, window: str | None, config: Path | None
-) -> Question:
+    words: list[str] | None, file: Path | None, last: str | None, window: str | None, config: Path | None,
+    zone: str = "",
+) -> Question:  # fmt: skip
     """Return what the options of a command ask about; ConfigError for what is wrong with them."""
-    loaded = configuration(config)
-    return Question(loaded, _wanted(words, file, loaded), *_span(last, window))
+    loaded, place = configuration(config), _zone(zone)
+    return Question(loaded, _wanted(words, file, loaded), *_span(last, window, place), place)
 
 
-def _span(last: str | None, window: str | None) -> tuple[datetime, datetime]:
+def _zone(name: str) -> tzinfo:
+    try:
+        return ZoneInfo(name) if name else UTC
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ConfigError(f"--zone: there is no zone '{name}'; write one such as Europe/Berlin or UTC") from None
+
+
+def _span(last: str | None, window: str | None, zone: tzinfo) -> tuple[datetime, datetime]:
     now = datetime.now(UTC)
     if last and window:
         raise ConfigError("give --last or --time, not both")
     if not last and not window:
         return _EVERYTHING_SINCE, now
-    span = timespan.last(last, now) if last else timespan.window(window or "", now)
-    return span.since, span.until
+    span = timespan.last(last, now) if last else timespan.window(window or "", now, zone)
+    return span.since.astimezone(UTC), span.until.astimezone(UTC)
 
 
 def _wanted(words: list[str] | None, file: Path | None, config: Config) -> Node:
@@ -92,15 +129,78 @@ def _exporters(config: Config) -> dict[str, tuple[Any, ...]]:
     return named
 
 
-def rows_of(asked: Question, columns: tuple[str, ...], report: Report) -> list[dict[str, Any]]:
-    """Return what a report finds, rows by column; where that is nothing, say why."""
+def rows_of(
+    asked: Question, columns: tuple[str, ...], report: Report, sums: Sums | None = None
+) -> list[dict[str, Any]]:
+    """Return what a report finds, rows by column; where that is nothing, say why. `sums` may come from rollups."""
+    with answers(asked) as ask:
+        plan = ask.plan(asked, sums) if sums else None
+        return ask.rows(columns, report(plan if plan and plan.from_rollups else ask.table))
+
+
+class Answers:
+    """A connection to ClickHouse for the answer to a question."""
+
+    def __init__(self, client: Client, asked: Question) -> None:
+        self._client, self._asked = client, asked
+        self.table = where(client, asked.since, asked.until)
+        self._outlived = 0
+
+    def plan(self, asked: Question, sums: Sums) -> Plan:
+        """Return what to read for sums, and say so if that was asked for."""
+        table = self.table if asked is self._asked else where(self._client, asked.since, asked.until)
+        plan = _plan(self._client, asked, sums, table)
+        self._outlived += plan.outlived
+        if sums.explain:
+            print("\n".join((*(piece.shown for piece in plan.pieces), f"because {plan.reason}")), file=sys.stderr)
+        return plan
+
+    def rows(self, columns: tuple[str, ...], sql: Sql, silent: bool = False) -> list[dict[str, Any]]:
+        """Return the rows of a query by column; where there are none, say why, unless `silent`."""
+        found = self._client.query(sql.text, sql.parameters).rows
+        if not found and not silent:
+            print(_why_none(self._client, self._asked, self.table), file=sys.stderr)
+        elif self._outlived:
+            print(f"rollups still count flows of {self._outlived:,} days that are deleted by now", file=sys.stderr)
+        return [
+            {name: in_zone(value, self._asked.zone) for name, value in zip(columns, row, strict=True)} for row in found
+        ]
+
+
+def in_zone(value: Any, zone: tzinfo) -> Any:
+    """Return a value of ClickHouse's, a time in a zone."""
+    if not isinstance(value, datetime):
+        return value
+    return (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(zone)
+
+
+@contextmanager
+def answers(asked: Question) -> Iterator[Answers]:
+    """Connect to ClickHouse for a question."""
     with connect(asked.config.storage, asked.config.data_dir, "query") as client:
-        table = where(client, asked.since, asked.until)
-        sql = report(table)
-        result = client.query(sql.text, sql.parameters)
-        if not result.rows:
-            print(_why_none(client, asked, table), file=sys.stderr)
-    return [dict(zip(columns, row, strict=True)) for row in result.rows]
+        yield Answers(client, asked)
+
+
+def tell_unknown(flows: int) -> None:
+    """Say of how many flows the sampling rate is not known."""
+    if flows:
+        print(f"{flows:,} of these flows came without a sampling rate and count as unsampled", file=sys.stderr)
+
+
+def _plan(client: Client, asked: Question, sums: Sums, table: str) -> Plan:
+    span, now = (asked.since, asked.until), datetime.now(UTC)
+    found = "--raw says so" if sums.raw else candidate(asked.filter, sums.by, *span, sums.step)
+    if isinstance(found, str):
+        return flows_only(*span, table, found)
+    sql = coverage(found, now)
+    try:
+        covered = client.query(sql.text, sql.parameters).rows
+    except DatabaseRefusalError as error:
+        if error.code != _UNKNOWN_TABLE:
+            raise
+        return flows_only(*span, table, "the database has no rollups")  # of an older version than this
+    stored = asked.since == _EVERYTHING_SINCE
+    return plan_of(found, [Covered(*row) for row in covered], *span, now, table, stored)
 
 
 def _why_none(client: Client, asked: Question, table: str) -> str:
@@ -109,7 +209,7 @@ def _why_none(client: Client, asked: Question, table: str) -> str:
     if within:
         return f"{within:,} flows are stored of that time, and the filter selects none of them"
     if count:
-        begin, end = (shown_value("", moment) for moment in (first, last))
+        begin, end = (shown_value("", in_zone(moment, asked.zone)) for moment in (first, last))
         return f"no flows are stored of that time; there are some from {begin} to {end}"
     return "no flows are stored yet"
 
@@ -167,7 +267,8 @@ def shown_value(name: str, value: Any) -> Any:
     if isinstance(value, IPv4Address):
         return str(value)
     if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        zoned = value if value.tzinfo else value.astimezone(UTC)
+        return zoned.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     if name in _MACS:
         return mac_text(value)
     return value

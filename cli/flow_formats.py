@@ -1,13 +1,14 @@
 """nfdump's output formats: `line`, `long`, `extended`, and `fmt:` with its tags, for rows of stored flows.
 
-Columns are as wide as what stands in them: nothing is cut short, IPv6 addresses neither. Times are UTC.
+Columns are as wide as what stands in them: nothing is cut short, IPv6 addresses neither. Times are of the zone that was
+asked for, UTC if none was.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from query.expression import PROTOCOLS
@@ -58,7 +59,7 @@ def _epoch(title: str, column: str) -> Tag:
 
 
 def _moment(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(" ", "milliseconds").removesuffix("+00:00")
+    return moment.replace(tzinfo=None).isoformat(" ", "milliseconds")  # as nfdump does: of the zone that was asked for
 
 
 def _joined(title: str, address: str, port: str) -> Tag:

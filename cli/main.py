@@ -22,7 +22,8 @@ signal.signal(signal.SIGINT, _interrupt)
 FILES = {
     "cli.running": ("run", "check", "status", "demo"),
     "cli.capturing": ("decode", "replay"),
-    "cli.querying": ("flows", "top", "series", "sql"),
+    "cli.querying": ("flows", "top", "series", "live", "sql"),
+    "cli.analysing": ("matrix", "compare", "percentile"),
     "cli.interfaces": ("interfaces",),
     "cli.helping": ("help",),
     "cli.tenancy": ("tenants",),
@@ -47,6 +48,13 @@ def application(command: str = "") -> typer.Typer:
     return app
 
 
+def _command() -> str:
+    """Return the command that is given, or that a shell wants to complete."""
+    words = os.environ.get("COMP_WORDS") or os.environ.get("_TYPER_COMPLETE_ARGS")
+    given = words.split() if words and "_FLOWKEEP_COMPLETE" in os.environ else sys.argv
+    return given[1] if len(given) > 1 else ""
+
+
 def _load(command: str) -> typer.Typer:
     interrupt = signal.signal(signal.SIGINT, signal.SIG_DFL)
     gc.disable()  # a tenth of the time: there is no garbage yet
@@ -61,7 +69,7 @@ def main() -> None:
     """Run the command line; exit codes are those of `settings.errors`."""
     try:
         try:
-            _load(sys.argv[1] if len(sys.argv) > 1 else "")()
+            _load(_command())()
         finally:
             sys.stdout.flush()
     except UserError as error:

@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from query.expression import Everything, Node
+from query.planner import COUNTED, Plan, summed
 from query.sql import Parameters, Sql, condition, within
 from query.statistics import RECORD, Statistic, columns, statistic
 from query.words import nearest
@@ -51,6 +52,15 @@ def parse_statistic(text: str, usual: str = "flows") -> tuple[tuple[Statistic, .
     return (*by, *([statistic("proto")] if by_protocol else [])), order or usual
 
 
+def parse_order(text: str, usual: str = "bytes") -> tuple[str, str]:
+    """Split `srctenant,dsttenant/bytes` into the statistics and the order; a length behind `/` (srcip4/24) is none."""
+    words, slash, order = text.strip().lower().rpartition("/")
+    if not slash or order.split(",")[0].isdigit():
+        return text, usual
+    _known(order, ORDERS, "order")
+    return words, order
+
+
 def flows_report(
     filter: Node,
     since: datetime,
@@ -75,13 +85,15 @@ def flows_report(
 
 
 def grouped_report(
-    by: Sequence[Statistic], order: str, filter: Node, since: datetime, until: datetime, n: int, source: str = FLOWS
-) -> Sql:
+    by: Sequence[Statistic], order: str, filter: Node, since: datetime, until: datetime, n: int,
+    source: str | Plan = FLOWS,
+) -> Sql:  # fmt: skip
     """Return the query for the `n` largest groups of flows by `order`; its columns are one for each of `by`, and SUMS.
 
-    One in `by` may be of either end (`query.statistics`). `source` is as of `flows_report`. `packets` and `bytes` are
-    scaled by the sampling rate, `flows` counts records. `unknown_sampling` counts the flows whose exporter told no
-    sampling rate: they went in as if unsampled. `first_seen` and `last_seen` are the exporters' times.
+    One in `by` may be of either end (`query.statistics`). `source` is as of `flows_report`, or a plan of what to read.
+    `packets` and `bytes` are scaled by the sampling rate, `flows` counts records. `unknown_sampling` counts the flows
+    whose exporter told no sampling rate: they went in as if unsampled. `first_seen` and `last_seen` are the exporters'
+    times, of rollups the hour or minute of reception.
     """
     _known(order, ORDERS, "order")
     parameters = Parameters()
@@ -89,11 +101,11 @@ def grouped_report(
     named = ", ".join(f"{key_of(each)} AS {key}" for each, key in zip(by, keys, strict=True))
     grouped = ", ".join(keys)
     # The condition stands in a query of its own: beside the sums, `bytes > 1M` would mean the sum named bytes.
-    inner = ", ".join(dict.fromkeys((*columns(by), "packets", "bytes", "sampling_rate", "flow_start", "flow_end")))
+    inner = (*columns(by), "packets", "bytes", "sampling_rate", "flow_start", "flow_end")
     clauses = (
-        f"SELECT {grouped}, {', '.join(SUMS)} FROM (SELECT {named}, {volumes()},",  # noqa: S608
+        f"SELECT {grouped}, {', '.join(SUMS)} FROM (SELECT {named}, {volumes(source)},",  # noqa: S608
         "min(flow_start) AS first_seen, max(flow_end) AS last_seen",
-        f"FROM (SELECT {inner} {selected(filter, since, until, parameters, source)}) GROUP BY {grouped})",
+        f"FROM ({read(inner, filter, since, until, parameters, source)}) GROUP BY {grouped})",
         f"ORDER BY {ORDERS[order]} DESC, {grouped} LIMIT {limit_of(n, parameters)}",
     )
     return Sql(" ".join(clauses), parameters.values)
@@ -128,10 +140,22 @@ def key_of(by: Statistic) -> str:
     return by.values[0] if len(by.values) == 1 else f"arrayJoin(arrayDistinct([{', '.join(by.values)}]))"
 
 
-def volumes() -> str:
+def volumes(source: str | Plan = FLOWS) -> str:
     """Return the SQL of the sums of flows, packets, bytes and flows of unknown sampling, under these names."""
     scaled = (f"sum({name} * greatest(sampling_rate, 1)) AS {name}" for name in ("packets", "bytes"))
-    return ", ".join(("count() AS flows", *scaled, "countIf(sampling_rate = 0) AS unknown_sampling"))
+    of_flows = "count() AS flows", "countIf(sampling_rate = 0) AS unknown_sampling"
+    of_sums = f"sum({COUNTED}) AS flows", f"sumIf({COUNTED}, sampling_rate = 0) AS unknown_sampling"
+    flows, unknown = of_flows if isinstance(source, str) else of_sums
+    return ", ".join((flows, *scaled, unknown))
+
+
+def read(
+    wanted: Sequence[str], filter: Node, since: datetime, until: datetime, parameters: Parameters, source: str | Plan
+) -> str:
+    """Return the query for the columns `wanted` of what a filter selects, to be added up by `volumes`."""
+    if not isinstance(source, str):
+        return summed(wanted, filter, source, parameters)
+    return f"SELECT {', '.join(dict.fromkeys(wanted))} {selected(filter, since, until, parameters, source)}"
 
 
 def selected(filter: Node, since: datetime, until: datetime, parameters: Parameters, source: str) -> str:

@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from query.expression import Node
-from query.reports import key_of, limit_of, selected, volumes
+from query.planner import Plan
+from query.reports import key_of, limit_of, read, volumes
 from query.sql import Parameters, Sql
 from query.statistics import Statistic, columns
 from settings.errors import ConfigError
@@ -65,25 +66,29 @@ def step_of(text: str, since: datetime, until: datetime) -> int:
     return step
 
 
+def known_order(order: str) -> None:
+    """Refuse to order by rates; ConfigError."""
+    if order not in _ORDERS:
+        raise ConfigError(f"the largest are those by flows, packets or bytes here, not by '{order}'")
+
+
 def series_report(
     by: Statistic | None, order: str, filter: Node, since: datetime, until: datetime, step: int, n: int,
-    source: str = FLOWS,
+    source: str | Plan = FLOWS,
 ) -> Sql:  # fmt: skip
     """Return the query for the volumes of each `step` (s), by the `n` largest values of a statistic; of all without it.
 
     Its columns are COLUMNS. Steps begin at whole multiples of `step` since 1970. A flow counts at the time at which it
     was received. `order`, one of flows, packets and bytes, says what the largest are the largest by. Scaled as of
-    `query.reports.grouped_report`.
+    `query.reports.grouped_report`. Rollups that `source` plans to read have no longer periods than `step`.
     """
-    if order not in _ORDERS:
-        raise ConfigError(f"--order: a series is ordered by flows, packets or bytes, not by '{order}'")
+    known_order(order)
     parameters = Parameters()
-    within = selected(filter, since, until, parameters, source)
     every = parameters.add(step, "UInt32")
-    summed = ("packets", "bytes", "sampling_rate", "time_received")
-    read = ", ".join(dict.fromkeys((*(columns([by]) if by else ()), *summed)))
-    keyed = f"SELECT *, {key_of(by) if by else repr('')} AS named FROM (SELECT {read} {within})"  # noqa: S608
-    sums = volumes()
+    wanted = (*(columns([by]) if by else ()), "packets", "bytes", "sampling_rate", "time_received")
+    found = read(wanted, filter, since, until, parameters, source)
+    keyed = f"SELECT *, {key_of(by) if by else repr('')} AS named FROM ({found})"  # noqa: S608
+    sums = volumes(source)
     largest = (
         f"SELECT named FROM (SELECT named, {sums} FROM ({keyed}) GROUP BY named) "  # noqa: S608
         f"ORDER BY {order} DESC, named LIMIT {limit_of(n, parameters)}"

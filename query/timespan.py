@@ -25,14 +25,22 @@ class Timespan:
 
 def last(text: str, now: datetime) -> Timespan:
     """Return the time before `now` that `text` such as 90s, 2h, 1h30m or 7d says; ConfigError where it says none."""
-    if not _LAST.fullmatch(text):
-        raise ConfigError(f"--last: expected a time such as 90s, 30m, 2h, 7d or 1h30m, not '{text}'")
-    parts = re.findall(r"([0-9]+)([a-z])", text.lower())
     try:
-        since = now - sum((timedelta(**{_UNITS[unit]: int(count)}) for count, unit in parts), timedelta())
-    except (OverflowError, ValueError):
+        since = now - length(text, "--last")
+    except OverflowError:
         raise ConfigError(f"--last: '{text}' reaches back further than the calendar") from None
     return _ordered(since, now, f"--last: '{text}'")
+
+
+def length(text: str, option: str) -> timedelta:
+    """Return how long `text` such as 90s, 2h, 1h30m or 7d is; ConfigError, which names the `option`, for others."""
+    if not _LAST.fullmatch(text):
+        raise ConfigError(f"{option}: expected a time such as 90s, 30m, 2h, 7d or 1h30m, not '{text}'")
+    parts = re.findall(r"([0-9]+)([a-z])", text.lower())
+    try:
+        return sum((timedelta(**{_UNITS[unit]: int(count)}) for count, unit in parts), timedelta())
+    except (OverflowError, ValueError):
+        raise ConfigError(f"{option}: '{text}' reaches back further than the calendar") from None
 
 
 def window(text: str, now: datetime, zone: tzinfo = UTC) -> Timespan:

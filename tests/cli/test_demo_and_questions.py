@@ -9,6 +9,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +119,68 @@ def test_a_series_has_the_sums_that_top_has(config: str) -> None:
     assert table.stdout.splitlines()[0].split() == ["time", "flows", "fps", "pps", "bps"]
     refused = flowkeep("series", "-s", "record", "-c", config)
     assert (refused.returncode, "by one statistic" in refused.stderr) == (2, True)
+
+
+def test_a_matrix_has_the_sums_that_top_has(config: str) -> None:
+    (top,) = [
+        json.loads(line)
+        for line in flowkeep("top", "tcp", "-s", "proto", "--last", "7d", "--json", "-c", config).stdout.splitlines()
+    ]
+    done = flowkeep("matrix", "tcp", "-n", "3", "--last", "7d", "--json", "--explain", "-c", config)
+    assert done.returncode == 0, done.stderr
+    cells = [json.loads(line) for line in done.stdout.splitlines()]
+    for name in ("flows", "packets", "bytes"):
+        assert sum(cell[name] for cell in cells) == top[name]
+    assert " from " in done.stderr
+    assert "because " in done.stderr
+    assert any(cell["srctenant_other"] for cell in cells)
+    table = flowkeep("matrix", "tcp", "-s", "srctenant,dsttenant/flows", "-n", "3", "--last", "7d", "-c", config)
+    titles, *lines = table.stdout.splitlines()
+    assert "all others" in titles
+    assert lines[-1].startswith("all others")
+    refused = flowkeep("matrix", "-s", "srctenant", "-c", config)
+    assert (refused.returncode, "by two statistics" in refused.stderr) == (2, True)
+
+
+def test_a_comparison_knows_what_is_new(config: str) -> None:
+    done = flowkeep("compare", "-s", "proto/flows", "--last", "7d", "--with", "3w", "--json", "-c", config)
+    assert done.returncode == 0, done.stderr
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert rows
+    assert {(row["flows_before"], row["change"]) for row in rows} == {(0, None)}
+    table = flowkeep("compare", "-s", "proto/flows", "--last", "7d", "--with", "3w", "-c", config)
+    assert table.stdout.splitlines()[0].split() == ["proto", "flows", "flows_before", "change"]
+    assert table.stdout.splitlines()[1].split()[-1] == "new"
+    refused = flowkeep("compare", "--with", "then", "-c", config)
+    assert (refused.returncode, "--with: expected a time" in refused.stderr) == (2, True)
+
+
+def test_percentiles_are_between_nothing_and_the_most(config: str) -> None:
+    asked = ("-s", "exporter,inif", "--last", "7d", "-p", "99.9", "-n", "5", "-c", config)
+    rows = [json.loads(line) for line in flowkeep("percentile", "--json", *asked).stdout.splitlines()]
+    assert len(rows) == 5
+    assert all(0 <= row["p99.9"] <= row["most"] and row["average"] <= row["most"] for row in rows)
+    table = flowkeep("percentile", *asked)
+    assert table.stdout.splitlines()[0].split() == ["exporter", "inif", "p99.9", "average", "most"]
+    assert "steps of 5m" in table.stderr
+    refused = flowkeep("percentile", "-p", "0", "-c", config)
+    assert (refused.returncode, "a percentile is above 0" in refused.stderr) == (2, True)
+
+
+def test_times_are_read_and_shown_in_a_zone(config: str) -> None:
+    (newest,) = [json.loads(line) for line in flowkeep("flows", "-n", "1", "--json", "-c", config).stdout.splitlines()]
+    asked = ("flows", "-n", "1", "--json", "--zone", "Asia/Tokyo", "-c", config)
+    (there,) = [json.loads(line) for line in flowkeep(*asked).stdout.splitlines()]
+    assert there["time_received"].endswith("+09:00")
+    assert datetime.fromisoformat(there["time_received"]) == datetime.fromisoformat(newest["time_received"])
+    end = datetime.fromisoformat(there["time_received"]).replace(tzinfo=None) + timedelta(seconds=1)
+    window = f"{end - timedelta(seconds=2):%Y-%m-%dT%H:%M:%S}/{end + timedelta(seconds=1):%Y-%m-%dT%H:%M:%S}"
+    assert flowkeep(*asked, "-t", window).stdout
+    assert "no flows are stored of that time" in flowkeep("flows", "-t", window, "-c", config).stderr
+    line = flowkeep("flows", "-n", "1", "-o", "fmt:%tr", "--zone", "Asia/Tokyo", "-c", config).stdout.splitlines()[1]
+    assert line == there["time_received"].replace("T", " ").removesuffix("+09:00")
+    refused = flowkeep("flows", "--zone", "Nowhere/Land", "-c", config)
+    assert (refused.returncode, "there is no zone 'Nowhere/Land'" in refused.stderr) == (2, True)
 
 
 def test_flows_have_nfdumps_formats(config: str) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
 import struct
 import subprocess
+import sys
 import time
 import urllib.request
 from collections import Counter
@@ -21,6 +23,7 @@ from demo.traffic import packets
 from schema.batch import Flows
 from schema.render import rows
 from tests.collector.site import Site
+from tests.collector.test_restart import RECORDS, numbered
 from tests.decoders.wire import a_set, template, v9
 from tests.exporters.test_real_exporters import COLUMNS
 
@@ -128,3 +131,22 @@ def test_interface_names_are_kept(site: Site) -> None:
     with site.collector() as collector:
         collector.settle(site.send([v9(options)]))
         assert site.rows("SELECT naming, id, name FROM names") == [("interface", 3, "ge-0/0/3")]
+
+
+def test_live_shows_each_flow_once_as_it_is_stored(site: Site) -> None:
+    command = [sys.executable, "-m", "cli.main", "live", "bytes > 0", "-n", "1000", "--json", "-c", str(site.config)]
+    payloads, path = iter(numbered(500)), site.directory / "shown"
+    with site.collector() as collector:
+        sent = site.send([next(payloads)])
+        with path.open("w") as out, subprocess.Popen(command, stdout=out, stderr=subprocess.PIPE, text=True) as live:
+            more = 5
+            while more:  # it shows what comes from its start on
+                sent += site.send([next(payloads)], pause=0.1)
+                more -= path.stat().st_size > 0
+            collector.settle(sent)
+            time.sleep(3)
+            live.send_signal(signal.SIGINT)
+            _, err = live.communicate(timeout=20)
+    assert (live.returncode, err) == (0, "")
+    shown = sorted(json.loads(line)["bytes"] for line in path.read_text().splitlines())
+    assert shown == list(range(shown[0], (sent - 1) * RECORDS + 1))

@@ -88,5 +88,5 @@ def test_a_step_that_is_none_or_too_short_is_refused(text: str, problem: str) ->
 
 
 def test_a_series_is_ordered_by_a_volume() -> None:
-    with pytest.raises(ConfigError, match="ordered by flows, packets or bytes, not by 'bps'"):
+    with pytest.raises(ConfigError, match="by flows, packets or bytes here, not by 'bps'"):
         series_report(None, "bps", parse(""), SINCE, UNTIL, 60, 5)

@@ -1,0 +1,155 @@
+"""What everyday questions take on a week of flows, in an embedded node, as `flowkeep top` and `series` ask them."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from query.expression import Everything, Node
+from query.filter import parse
+from query.planner import Covered, Plan, candidate, coverage, flows_only
+from query.planner import plan as plan_of
+from query.reports import grouped_report
+from query.series import series_report
+from query.sql import Sql
+from query.statistics import Statistic, statistic
+from schema.rollups import MINUTE, ROLLUPS, SIDES, Rollup
+from settings.config import Embedded
+from storage import embedded
+from storage.client import Client
+from storage.ddl import FLOWS, wanted
+from storage.upgrade import upgrade
+
+_DAYS = 7
+_TIMES = 5
+_AT_ONCE = 10_000_000
+_OTHER_SIDE = {"source": ("dst_as", "out_if", "out_if_form"), "destination": ("src_as", "in_if", "in_if_form")}
+
+_FLOWS = """
+INSERT INTO flows (time_received, flow_start, flow_end, flow_type, exporter, sampling_rate, src_addr, dst_addr,
+                   src_port, dst_port, proto, tcp_flags, bytes, packets, in_if, out_if, src_as, dst_as, src_tenant,
+                   dst_tenant, direction, retention_class)
+WITH sipHash64(number) AS a, sipHash64(number, 1) AS b, sipHash64(number, 2) AS c, bitAnd(a, 1) AS inward,
+     toUInt32(pow(a % 1000003 / 1000003, 4) * 50000) AS own, toUInt32(pow(b % 1000003 / 1000003, 3) * 5000000) AS other,
+     IPv4ToIPv6(toIPv4(own + 167772160)) AS ours, IPv4ToIPv6(toIPv4(intHash32(other))) AS theirs,
+     intDiv(own, 125) AS place, concat('tenant-', toString(place)) AS tenant, intHash32(other) % 60000 + 1 AS system,
+     place % 24 + 1 AS access, system % 4 + 101 AS uplink,
+     fromUnixTimestamp64Milli(toInt64({since} + intDiv(number * {span}, {count})), 'UTC') AS at
+SELECT at, at - toIntervalMillisecond(c % 60000), at, 'netflow9', IPv4ToIPv6(toIPv4(place % 8 + 3221225985)), 1000,
+       if(inward, theirs, ours), if(inward, ours, theirs), if(c % 3, 443, c % 65536), c % 60000 + 1024,
+       if(c % 5, 6, 17), 24, 64 + c % 1400 * (1 + b % 40), 1 + b % 40, if(inward, uplink, access),
+       if(inward, access, uplink), if(inward, system, 64500), if(inward, 64500, system), if(inward, '', tenant),
+       if(inward, tenant, ''), if(inward, 'ingress', 'egress'), if(place % 3, 'standard', 'basic')
+FROM numbers({first}, {rows}) SETTINGS max_insert_threads = 2, max_partitions_per_insert_block = 100
+"""
+
+
+def run(flows: int) -> Iterator[dict[str, Any]]:
+    """Yield the seconds that each question takes, the median of some, on so many flows of seven days."""
+    until = datetime.now(UTC).replace(second=0, microsecond=0)
+    since = until - timedelta(days=_DAYS)
+    with (
+        tempfile.TemporaryDirectory(prefix="flowkeep-bench-") as directory,
+        embedded.Node(Embedded(mode="embedded"), Path(directory)) as node,
+        node.connect("admin") as admin,
+    ):
+        admin.create_database()
+        upgrade(admin, wanted({"basic": 365, "standard": 365}))
+        _fill(admin, since, until, flows)
+        with node.connect("query") as client:
+            ((address,),) = client.query("SELECT toString(src_addr) FROM flows WHERE direction = 'egress' LIMIT 1").rows
+            for name, ask in _questions(address.removeprefix("::ffff:"), until).items():
+                plan, rows, seconds = _asked(client, ask)
+                yield {
+                    "bench": f"question_{name}", "value": round(seconds, 3), "unit": "s", "flows": flows, "rows": rows,
+                    "read": " ".join(dict.fromkeys(piece.table for piece in plan.pieces)),
+                }  # fmt: skip
+
+
+def _fill(admin: Client, since: datetime, until: datetime, flows: int) -> None:
+    ms = timedelta(milliseconds=1)
+    span, begin = (until - since) // ms, int(since.timestamp() * 1000)
+    for first in range(0, flows, _AT_ONCE):
+        rows = min(_AT_ONCE, flows - first)
+        admin.command(_FLOWS.format(since=begin, span=span, count=flows, first=first, rows=rows))
+    for rollup in ROLLUPS:
+        for side in SIDES if "side" in rollup.dimensions else ("",):
+            admin.command(_rolled(rollup, side))
+    for table in (FLOWS, *(rollup.name for rollup in ROLLUPS)):
+        admin.command(f"OPTIMIZE TABLE {table}")
+    while admin.query("SELECT count() FROM system.merges").rows[0][0]:
+        time.sleep(0.5)
+
+
+def _rolled(rollup: Rollup, side: str) -> str:
+    """Return the statement that fills a rollup from all flows."""
+    start = "toStartOfMinute" if rollup.period == MINUTE else "toStartOfHour"
+    given = {"time_received": f"toDateTime64({start}(time_received), 3, 'UTC')", "retention_class": "'rollups'"}
+    given |= {"side": f"'{side}'"} if side else {}
+    absent = _OTHER_SIDE.get(side, ())
+    columns = [name for name in rollup.dimensions if name not in absent]
+    keys = ", ".join(f"{given.get(name, f'flows.{name}')} AS {name}" for name in columns)
+    return (
+        f"INSERT INTO {rollup.name} ({', '.join(columns)}, flows, bytes, packets) SELECT {keys}, count(), "
+        f"sum(flows.bytes), sum(flows.packets) FROM flows GROUP BY {', '.join(columns)} "
+        "SETTINGS max_partitions_per_insert_block = 100, prefer_column_name_to_alias = 0"
+    )
+
+
+Question = Callable[[Client], tuple[Plan, Sql]]
+
+
+def _questions(address: str, until: datetime) -> dict[str, Question]:
+    hour, day, week = (until - timedelta(hours=hours) for hours in (1, 24, 24 * _DAYS))
+    return {
+        "talkers_1h": _top("srcip", Everything(), hour, until),
+        "talkers_24h": _top("srcip", Everything(), day, until),
+        "address_7d": _top("proto", parse(f"ip {address}"), week, until),
+        "tenants_7d_by_hour": _series("srctenant", week, until),
+        "tenants_7d": _top("srctenant", Everything(), week, until),
+    }
+
+
+def _top(word: str, filter: Node, since: datetime, until: datetime) -> Question:
+    by = (statistic(word),)
+
+    def ask(client: Client) -> tuple[Plan, Sql]:
+        plan = _plan(client, filter, by, since, until, 3600)
+        source = plan if plan.from_rollups else FLOWS
+        return plan, grouped_report(by, "bytes", filter, since, until, 10, source)
+
+    return ask
+
+
+def _series(word: str, since: datetime, until: datetime) -> Question:
+    by = statistic(word)
+
+    def ask(client: Client) -> tuple[Plan, Sql]:
+        plan = _plan(client, Everything(), (by,), since, until, 3600)
+        return plan, series_report(by, "bytes", Everything(), since, until, 3600, 5, plan)
+
+    return ask
+
+
+def _plan(client: Client, filter: Node, by: tuple[Statistic, ...], since: datetime, until: datetime, step: int) -> Plan:
+    found, now = candidate(filter, by, since, until, step), datetime.now(UTC)
+    if isinstance(found, str):
+        return flows_only(since, until, FLOWS, found)
+    sql = coverage(found, now)
+    covered = [Covered(*row) for row in client.query(sql.text, sql.parameters).rows]
+    return plan_of(found, covered, since, until, now, FLOWS)
+
+
+def _asked(client: Client, ask: Question) -> tuple[Plan, int, float]:
+    """Return what was read, how many rows came, and the median of the seconds that it took, planning included."""
+    took = []
+    for _ in range(_TIMES):
+        begun = time.perf_counter()
+        plan, sql = ask(client)
+        rows = len(client.query(sql.text, sql.parameters).rows)
+        took.append(time.perf_counter() - begun)
+    return plan, rows, sorted(took)[_TIMES // 2]
