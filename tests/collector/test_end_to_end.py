@@ -138,15 +138,25 @@ def test_live_shows_each_flow_once_as_it_is_stored(site: Site) -> None:
     payloads, path = iter(numbered(500)), site.directory / "shown"
     with site.collector() as collector:
         sent = site.send([next(payloads)])
-        with path.open("w") as out, subprocess.Popen(command, stdout=out, stderr=subprocess.PIPE, text=True) as live:
-            more = 5
-            while more:  # it shows what comes from its start on
-                sent += site.send([next(payloads)], pause=0.1)
-                more -= path.stat().st_size > 0
-            collector.settle(sent)
-            time.sleep(3)
-            live.send_signal(signal.SIGINT)
-            _, err = live.communicate(timeout=20)
+        with path.open("w") as out:
+            live = subprocess.Popen(
+                command,
+                stdout=out,
+                stderr=subprocess.PIPE,
+                text=True,
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # xdist has its workers ignore it
+            )
+            try:
+                more = 5
+                while more:  # it shows what comes from its start on
+                    sent += site.send([next(payloads)], pause=0.1)
+                    more -= path.stat().st_size > 0
+                collector.settle(sent)
+                time.sleep(3)
+                live.send_signal(signal.SIGINT)
+                _, err = live.communicate(timeout=20)
+            finally:
+                live.kill()
     assert (live.returncode, err) == (0, "")
     shown = sorted(json.loads(line)["bytes"] for line in path.read_text().splitlines())
     assert shown == list(range(shown[0], (sent - 1) * RECORDS + 1))
