@@ -8,6 +8,7 @@ with each start, and the one before is kept.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import signal
@@ -137,11 +138,14 @@ class Node:
     def _launch(self) -> None:
         for _ in range(_PORT_TRIES):
             http_port, tcp_port = (port or _free_port() for port in self._ports)
-            self._spawn(http_port, tcp_port)
-            if self._await_ready():
-                self._ports = http_port, tcp_port  # the same at the next start: clients know them
-                return
-            reason = _last_line(self.files.log)
+            taken = [port for port in (http_port, tcp_port) if _is_taken(port)]
+            if not taken:
+                self._spawn(http_port, tcp_port)
+                if self._await_ready():
+                    self._ports = http_port, tcp_port  # the same at the next start: clients know them
+                    return
+            # Who has the port would answer there as the node does, until ours has noticed and ends.
+            reason = f"{_ADDRESS_IN_USE}: {LOOPBACK}:{taken[0]}" if taken else _last_line(self.files.log)
             self._ports = self._settings.http_port, self._settings.tcp_port
             if all(self._ports) or _ADDRESS_IN_USE not in reason:
                 break
@@ -207,6 +211,16 @@ class Node:
             self._process.kill()
             self._process.wait()
             self.files.set_state(None)
+
+
+def _is_taken(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections that have ended hold nothing
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError as error:
+            return error.errno == errno.EADDRINUSE
+    return False
 
 
 def _free_port() -> int:
