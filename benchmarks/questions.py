@@ -33,17 +33,17 @@ _FLOWS = """
 INSERT INTO flows (time_received, flow_start, flow_end, flow_type, exporter, sampling_rate, src_addr, dst_addr,
                    src_port, dst_port, proto, tcp_flags, bytes, packets, in_if, out_if, src_as, dst_as, src_tenant,
                    dst_tenant, direction, retention_class)
-WITH sipHash64(number) AS a, sipHash64(number, 1) AS b, sipHash64(number, 2) AS c, bitAnd(a, 1) AS inward,
+WITH sipHash64(number) AS a, sipHash64(number, 1) AS b, sipHash64(number, 2) AS c, a % 2 = 1 AS inward,
      toUInt32(pow(a % 1000003 / 1000003, 4) * 50000) AS own, toUInt32(pow(b % 1000003 / 1000003, 3) * 5000000) AS other,
      IPv4ToIPv6(toIPv4(own + 167772160)) AS ours, IPv4ToIPv6(toIPv4(intHash32(other))) AS theirs,
      intDiv(own, 125) AS place, concat('tenant-', toString(place)) AS tenant, intHash32(other) % 60000 + 1 AS system,
      place % 24 + 1 AS access, system % 4 + 101 AS uplink,
      fromUnixTimestamp64Milli(toInt64({since} + intDiv(number * {span}, {count})), 'UTC') AS at
 SELECT at, at - toIntervalMillisecond(c % 60000), at, 'netflow9', IPv4ToIPv6(toIPv4(place % 8 + 3221225985)), 1000,
-       if(inward, theirs, ours), if(inward, ours, theirs), if(c % 3, 443, c % 65536), c % 60000 + 1024,
-       if(c % 5, 6, 17), 24, 64 + c % 1400 * (1 + b % 40), 1 + b % 40, if(inward, uplink, access),
+       if(inward, theirs, ours), if(inward, ours, theirs), if(c % 3 > 0, 443, c % 65536), c % 60000 + 1024,
+       if(c % 5 > 0, 6, 17), 24, 64 + c % 1400 * (1 + b % 40), 1 + b % 40, if(inward, uplink, access),
        if(inward, access, uplink), if(inward, system, 64500), if(inward, 64500, system), if(inward, '', tenant),
-       if(inward, tenant, ''), if(inward, 'ingress', 'egress'), if(place % 3, 'standard', 'basic')
+       if(inward, tenant, ''), if(inward, 'ingress', 'egress'), if(place % 3 > 0, 'standard', 'basic')
 FROM numbers({first}, {rows}) SETTINGS max_insert_threads = 2, max_partitions_per_insert_block = 100
 """
 
