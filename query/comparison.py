@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from query.expression import Node
 from query.planner import COUNTED, Plan, summed
-from query.reports import key_of, limit_of
+from query.reports import keys_of, limit_of
 from query.series import known_order
 from query.sql import Parameters, Sql
 from query.statistics import Statistic, columns
@@ -23,8 +23,7 @@ def comparison_report(by: Sequence[Statistic], order: str, filter: Node, n: int,
     known_order(order)
     parameters = Parameters()
     wanted = (*columns(by), "packets", "bytes", "sampling_rate")
-    keys = [f"key{place}" for place in range(len(by))]
-    named = ", ".join(f"{key_of(each)} AS {key}" for each, key in zip(by, keys, strict=True))
+    named, grouped = keys_of(by)
     scaled = {"flows": COUNTED} | {name: f"{name} * greatest(sampling_rate, 1)" for name in VOLUMES[1:]}
     each = ", ".join(f"{sql} AS one_{name}" for name, sql in scaled.items())
     sums = ", ".join(
@@ -37,7 +36,6 @@ def comparison_report(by: Sequence[Statistic], order: str, filter: Node, n: int,
         f"FROM ({summed(wanted, filter, plan, parameters)})"
         for plan, is_now in ((now, "true"), (before, "false"))
     )
-    grouped = ", ".join(keys)
     return Sql(
         f"SELECT {grouped}, {', '.join(COLUMNS)} FROM (SELECT {grouped}, {sums}, "  # noqa: S608
         f"sumIf(one_flows, sampling_rate = 0) AS unknown_sampling FROM ({both}) GROUP BY {grouped}) "

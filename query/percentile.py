@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from query.expression import Node
 from query.planner import Plan
-from query.reports import key_of, limit_of, read, volumes
+from query.reports import keys_of, limit_of, read, volumes
 from query.sql import Parameters, Sql
 from query.statistics import Statistic, columns
 from settings.errors import ConfigError
@@ -44,9 +44,7 @@ def percentile_report(
     steps = (until - since) // timedelta(seconds=step)
     rank = min(steps, -int(-(percent * steps) // 100))
     wanted = (*columns(by), "packets", "bytes", "sampling_rate", "time_received")
-    keys = [f"key{place}" for place in range(len(by))]
-    named = ", ".join(f"{key_of(each)} AS {key}" for each, key in zip(by, keys, strict=True))
-    grouped = ", ".join(keys)
+    named, grouped = keys_of(by)
     every, from_top = parameters.add(step, "UInt32"), parameters.add(steps - rank + 1, "UInt32")
     rates = (
         f"SELECT {named}, intDiv(toUInt32(time_received), {every}) AS step, {volumes(source)} "  # noqa: S608

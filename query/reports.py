@@ -97,9 +97,7 @@ def grouped_report(
     """
     _known(order, ORDERS, "order")
     parameters = Parameters()
-    keys = [f"key{place}" for place in range(len(by))]
-    named = ", ".join(f"{key_of(each)} AS {key}" for each, key in zip(by, keys, strict=True))
-    grouped = ", ".join(keys)
+    named, grouped = keys_of(by)
     # The condition stands in a query of its own: beside the sums, `bytes > 1M` would mean the sum named bytes.
     inner = (*columns(by), "packets", "bytes", "sampling_rate", "flow_start", "flow_end")
     clauses = (
@@ -138,6 +136,13 @@ def stored_report(since: datetime, until: datetime, source: str = FLOWS) -> Sql:
 def key_of(by: Statistic) -> str:
     """Return the SQL of the value that a flow counts by; with either end, of each of them."""
     return by.values[0] if len(by.values) == 1 else f"arrayJoin(arrayDistinct([{', '.join(by.values)}]))"
+
+
+def keys_of(by: Sequence[Statistic]) -> tuple[str, str]:
+    """Return the SQL of the values that a flow counts by, each under a name, and these names."""
+    names = [f"key{place}" for place in range(len(by))]
+    named = (f"{key_of(each)} AS {name}" for each, name in zip(by, names, strict=True))
+    return ", ".join(named), ", ".join(names)
 
 
 def volumes(source: str | Plan = FLOWS) -> str:
