@@ -33,6 +33,11 @@ _POLL_SECONDS = 0.02
 _LOCK_SECONDS = 2  # the node of a Flowkeep that was killed takes a moment to follow it
 _PORT_TRIES = 3
 _ADDRESS_IN_USE = "Address already in use"
+_ALLOCATOR = "dirty_decay_ms:500,background_thread:true"
+"""For jemalloc, which is told so by JE_MALLOC_CONF: what a merge gave back goes to the kernel within half a second.
+
+Its 5 s, and no thread that looks after them, kept a third of the node's memory under a steady load.
+"""
 
 
 class NodeError(UserError):
@@ -163,6 +168,7 @@ class Node:
             "PATH": os.defpath,
             "PYTHONPATH": str(Path(__file__).resolve().parent.parent),
             "TMPDIR": str(files.node / "tmp"),
+            "JE_MALLOC_CONF": _ALLOCATOR,
         }
         with contextlib.suppress(FileNotFoundError):
             files.log.replace(files.log.with_suffix(".log.1"))  # why it ended last time

@@ -20,6 +20,13 @@ _BOOT_GRANTS = ("GRANT SYSTEM LISTEN ON *.*", "GRANT CREATE TEMPORARY TABLE ON *
 _BOOT_QUERIES = 3
 _FOREVER_SECONDS = 2_000_000_000
 
+_MERGES = {
+    # so that merges of large parts, which last for hours, leave room for the small ones of each second
+    "number_of_free_entries_in_pool_to_lower_max_size_of_merge": 2,
+    # A merge holds buffers for each column that it writes; these begin at 16 KiB, not at 1 MiB.
+    "min_columns_to_activate_adaptive_write_buffer": 1,
+}
+
 _QUERY_SECONDS = 60
 _QUERY_RESULT_ROWS = 2_000_000
 
@@ -147,8 +154,7 @@ def config_xml(http_port: int, tcp_port: int, memory_limit: int) -> str:
             "mark_cache_size": memory_limit // 32,
             "uncompressed_cache_size": 0,
             "background_pool_size": max(os.cpu_count() or 2, 2),  # more merges at once only wait for each other
-            # so that merges of large parts, which last for hours, leave room for the small ones of each second
-            "merge_tree": _elements({"number_of_free_entries_in_pool_to_lower_max_size_of_merge": 2}),
+            "merge_tree": _elements(_MERGES),
             "index_mark_cache_size": memory_limit // 128,
             "primary_index_cache_size": memory_limit // 128,
             "access_control_improvements": _elements(dict.fromkeys(improvements, "true")),
