@@ -53,12 +53,12 @@ class _Ended(NamedTuple):
 def run(rates: Sequence[float], seconds: float) -> Iterator[dict[str, Any]]:
     """Yield what each peer made of each rate, as far as it bears it."""
     for rate in rates:
-        for compression, option in _compressions():
+        for compression, option in compressions():
             yield _nfcapd(compression, option, rate, seconds)
     yield _nfacctd(_NFACCTD_RATE, min(seconds, _NFACCTD_SECONDS))
 
 
-def _compressions() -> list[tuple[str, list[str]]]:
+def compressions() -> list[tuple[str, list[str]]]:
     """Return the ways in which the nfcapd that is installed can write, each with its options."""
     if not shutil.which("nfcapd"):
         return [("plain", [])]

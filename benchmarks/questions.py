@@ -1,4 +1,7 @@
-"""What everyday questions take on a week of flows, in an embedded node, as `flowkeep top` and `series` ask them."""
+"""What everyday questions take on a week of flows, in an embedded node, as `flowkeep top` and `series` ask them.
+
+nfdump answers the same, where it can, on the same flows.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from benchmarks import questions_nfdump
 from query.expression import Everything, Node
 from query.filter import parse
 from query.planner import Covered, Plan, candidate, coverage, flows_only
@@ -65,9 +69,12 @@ def run(flows: int) -> Iterator[dict[str, Any]]:
             for name, ask in _questions(address.removeprefix("::ffff:"), until).items():
                 plan, rows, seconds = _asked(client, ask)
                 yield {
-                    "bench": f"question_{name}", "value": round(seconds, 3), "unit": "s", "flows": flows, "rows": rows,
+                    "bench": f"question_{name}", "value": round(seconds, 3), "unit": "s", "flows": flows,
+                    "rows": len(rows), "first": [str(value).removeprefix("::ffff:") for value in rows[0]],
                     "read": " ".join(dict.fromkeys(piece.table for piece in plan.pieces)),
                 }  # fmt: skip
+        host = address.removeprefix("::ffff:")
+        yield from questions_nfdump.run(admin, Path(directory), since, _DAYS * 24, host)
 
 
 def _fill(admin: Client, since: datetime, until: datetime, flows: int) -> None:
@@ -144,12 +151,12 @@ def _plan(client: Client, filter: Node, by: tuple[Statistic, ...], since: dateti
     return plan_of(found, covered, since, until, now, FLOWS)
 
 
-def _asked(client: Client, ask: Question) -> tuple[Plan, int, float]:
-    """Return what was read, how many rows came, and the median of the seconds that it took, planning included."""
+def _asked(client: Client, ask: Question) -> tuple[Plan, list[tuple[Any, ...]], float]:
+    """Return what was read, the rows, and the median of the seconds that it took, planning included."""
     took = []
     for _ in range(_TIMES):
         begun = time.perf_counter()
         plan, sql = ask(client)
-        rows = len(client.query(sql.text, sql.parameters).rows)
+        rows = client.query(sql.text, sql.parameters).rows
         took.append(time.perf_counter() - begun)
     return plan, rows, sorted(took)[_TIMES // 2]

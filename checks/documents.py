@@ -26,6 +26,7 @@ from query.words import ABSENT
 from retention.classes import Days, TimeOfDay
 from retention.disclosed import Notice
 from retention.policy import ClassName, Policy
+from schema.aliases import ALIASES
 from schema.columns import FLOW_COLUMNS, Column
 from schema.tables import STORED_TABLES
 from settings.config import Config, Endpoint, Name, Prefix, Size
@@ -102,6 +103,12 @@ def _columns() -> Iterator[str]:
     yield "The names in `flowkeep decode`, `flowkeep flows --json` and the table `flows`. What an export lacks is zero."
     yield ""
     yield from _columns_of(FLOW_COLUMNS)
+    yield ""
+    yield "ClickHouse computes these from them when SQL asks for them, in `flows` and in every table that has what they"
+    yield "are made of:"
+    yield ""
+    computed = ((_code(one.name), one.doc, _code(one.type)) for one in ALIASES)
+    yield from _table(("column", "meaning", "ClickHouse type"), computed)
     yield ""
     yield "What is no traffic has tables of its own, laid out like `flows`; the policy keeps them by category."
     yield "What an agent does not tell is NULL where the type has it, and zero or empty elsewhere."

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from cli.answer_data import Output, form_of, hand_over, shown_value
 from cli.asking import (
     Explain,
     File,
@@ -19,13 +20,12 @@ from cli.asking import (
     Zone,
     answers,
     cell,
-    print_rows,
     question,
     rows_of,
-    shown_value,
     tell_unknown,
 )
 from cli.completing import statistics
+from cli.naming import Dns, Names, add_names, wants_names
 from cli.options import ConfigOption, JsonOption
 from cli.tables import print_table
 from query import timespan
@@ -73,11 +73,12 @@ def show_matrix(
     zone: Zone = "",
     raw: Raw = False,
     explain: Explain = False,
+    output: Output = "",
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show volumes by two statistics at once, of the last hour unless a time is given; scaled."""
-    words, order = parse_order(statistic)
+    form, (words, order) = form_of(output, as_json), parse_order(statistic)
     by = aggregation(words)
     if len(by) != 2:
         raise ConfigError("a matrix is by two statistics, such as srctenant,dsttenant/bytes")
@@ -87,10 +88,11 @@ def show_matrix(
         return matrix_report((by[0], by[1]), order, asked.filter, asked.since, asked.until, n, source)
 
     found = rows_of(asked, CROSSED, report, Sums(by, raw, explain))
-    if as_json:
+    if form:
         first, second = (each.name for each in by)
         ours = {"row": first, "row_is_other": f"{first}_other", "column": second, "column_is_other": f"{second}_other"}
-        print_rows({ours.get(name, name): _truth(name, value) for name, value in row.items()} for row in found)
+        named = [{ours.get(name, name): _truth(name, value) for name, value in row.items()} for row in found]
+        hand_over(form, [ours.get(name, name) for name in CROSSED], named)
         return
     shown = matrix([tuple(row.values())[:7] for row in found], order)
     titles = (f"{by[0].name} \\ {by[1].name}", *(_named(by[1].name, name) for name in shown.columns))
@@ -123,13 +125,16 @@ def compare(
     ] = "",
     file: File = None,
     zone: Zone = "",
+    names: Names = None,
+    dns: Dns = False,
     raw: Raw = False,
     explain: Explain = False,
+    output: Output = "",
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Compare a time, the last hour unless one is given, with the one before it: the largest of either; scaled."""
-    words, order = parse_order(statistic)
+    form, (words, order) = form_of(output, as_json), parse_order(statistic)
     by = aggregation(words)
     asked = question(filter, file, last if last or window else _HOUR, window, config, zone)
     shift = timespan.length(back, "--with") if back else asked.until - asked.since
@@ -138,13 +143,16 @@ def compare(
     with answers(asked) as ask:
         plans = [ask.plan(one, sums) for one in (asked, then)]
         sql = comparison_report(by, order, asked.filter, n, *plans)
-        found = ask.rows((*(each.name for each in by), *COMPARED), sql)
+        keys = tuple(each.name for each in by)
+        found = ask.rows((*keys, *COMPARED), sql)
+        if wants_names(names, form):
+            keys = add_names(found, keys, asked, ask, dns=dns, always=form is not None)
     for row in found:
         row["change"] = _change(row[order], row[f"{order}_before"])
-    if as_json:
-        print_rows(found)
+    if form:
+        hand_over(form, (*keys, *COMPARED, "change"), found)
         return
-    titles = (*(each.name for each in by), order, f"{order}_before", "change")
+    titles = (*keys, order, f"{order}_before", "change")
     print_table(titles, ([*(cell(name, row[name]) for name in titles[:-1]), _percent(row["change"])] for row in found))
     tell_unknown(sum(row["unknown_sampling"] for row in found))
 
@@ -168,8 +176,11 @@ def percentile(
     window: Window = None,
     file: File = None,
     zone: Zone = "",
+    names: Names = None,
+    dns: Dns = False,
     raw: Raw = False,
     explain: Explain = False,
+    output: Output = "",
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -177,25 +188,29 @@ def percentile(
 
     Steps in which nothing was received count as zero. The time is that of the whole steps in it.
     """
-    by = aggregation(statistic)
+    form, by = form_of(output, as_json), aggregation(statistic)
     asked = question(filter, file, last if last or window else _DAY, window, config, zone)
     seconds = step_of(step, asked.since, asked.until)
     since, until = whole_steps(asked.since, asked.until, seconds)
     asked = asked._replace(since=since, until=until)
 
-    def report(source: str | Plan) -> Sql:
-        return percentile_report(by, percent, asked.filter, since, until, seconds, n, source)
-
-    names = tuple(each.name for each in by)
-    found = rows_of(asked, (*names, *RANKED), report, Sums(by, raw, explain, seconds))
-    rows = [{f"p{percent:g}" if name == "percentile" else name: row[name] for name in row} for row in found]
-    if as_json:
-        print_rows(rows)
+    keys, figures = (
+        tuple(each.name for each in by),
+        {name: f"p{percent:g}" if name == "percentile" else name for name in RANKED},
+    )
+    with answers(asked) as ask:
+        plan = ask.plan(asked, Sums(by, raw, explain, seconds))
+        source = plan if plan.from_rollups else ask.table
+        sql = percentile_report(by, percent, asked.filter, since, until, seconds, n, source)
+        found = ask.rows((*keys, *figures.values()), sql)
+        if wants_names(names, form):
+            keys = add_names(found, keys, asked, ask, dns=dns, always=form is not None)
+    if form:
+        hand_over(form, (*keys, *figures.values()), found)
         return
-    titles = (*names, f"p{percent:g}", "average", "most")
+    titles = (*keys, figures["percentile"], "average", "most")
     print_table(
-        titles,
-        ([cell(name, row[name]) if name in names else round(row[name]) for name in titles] for row in rows),
+        titles, ([cell(name, row[name]) if name in keys else round(row[name]) for name in titles] for row in found)
     )
     print(f"bits by second, of {(until - since) // timedelta(seconds=seconds):,} steps of {step}", file=sys.stderr)
     tell_unknown(sum(row["unknown_sampling"] for row in found))

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import csv
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, tzinfo
-from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
 
+from cli.answer_data import shown_value
 from cli.completing import filter_words
-from cli.flow_text import no_formula
-from cli.options import configuration, print_json
+from cli.options import configuration
+from cli.progress import watched
 from query import timespan
 from query.expression import Node
 from query.filter import expanded, parse
@@ -26,8 +25,6 @@ from query.planner import plan as plan_of
 from query.reports import RATES, stored_report
 from query.sql import Sql
 from query.statistics import Statistic
-from schema.addresses import shown
-from schema.render import mac_text
 from settings.config import Config
 from settings.errors import ConfigError
 from storage.client import Client, DatabaseRefusalError, connect
@@ -155,9 +152,14 @@ class Answers:
             print("\n".join((*(piece.shown for piece in plan.pieces), f"because {plan.reason}")), file=sys.stderr)
         return plan
 
+    def raw(self, sql: Sql) -> list[tuple[Any, ...]]:
+        """Return the rows of a query as they are."""
+        return self._client.query(sql.text, sql.parameters).rows
+
     def rows(self, columns: tuple[str, ...], sql: Sql, silent: bool = False) -> list[dict[str, Any]]:
         """Return the rows of a query by column; where there are none, say why, unless `silent`."""
-        found = self._client.query(sql.text, sql.parameters).rows
+        with watched(self._asked.config) as query_id:
+            found = self._client.query(sql.text, sql.parameters, query_id).rows
         if not found and not silent:
             print(_why_none(self._client, self._asked, self.table), file=sys.stderr)
         elif self._outlived:
@@ -230,27 +232,6 @@ def where(client: Client, since: datetime, until: datetime) -> str:
 
 _COUNTED = frozenset({"flows", "packets", "bytes", "sampling_rate", "unknown_sampling"})
 _RATES = frozenset({"fps", *RATES})
-_MACS = frozenset({"src_mac", "dst_mac", "srcmac", "dstmac", "mac"})
-
-
-def print_rows(rows: Iterable[Mapping[str, Any]]) -> None:
-    """Print rows as JSON objects, one on a line."""
-    for row in rows:
-        print_json({name: shown_value(name, value) for name, value in row.items()})
-
-
-def print_csv(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
-    """Print rows as CSV (RFC 4180), the columns' names first; no cell is one that a spreadsheet takes for a formula."""
-    lines = csv.writer(sys.stdout)
-    lines.writerow(columns)
-    for row in rows:
-        lines.writerow([_csv_cell(shown_value(name, row[name])) for name in columns])
-
-
-def _csv_cell(value: Any) -> Any:
-    if isinstance(value, list):
-        return " ".join(map(str, value))
-    return no_formula(value) if isinstance(value, str) else value
 
 
 def cell(name: str, value: Any) -> Any:
@@ -258,17 +239,3 @@ def cell(name: str, value: Any) -> Any:
     if name in _RATES:
         return round(value)
     return value if name in _COUNTED else str(shown_value(name, value))
-
-
-def shown_value(name: str, value: Any) -> Any:
-    """Return a value of ClickHouse's as people read it, in the form of `flowkeep decode`."""
-    if isinstance(value, IPv6Address):
-        return shown(value)
-    if isinstance(value, IPv4Address):
-        return str(value)
-    if isinstance(value, datetime):
-        zoned = value if value.tzinfo else value.astimezone(UTC)
-        return zoned.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    if name in _MACS:
-        return mac_text(value)
-    return value

@@ -38,7 +38,7 @@ class ParquetFlows:
 def schema() -> Any:
     """Return the Arrow schema of a file of flows; what an export lacks is zero, as everywhere, and never null."""
     fields = [
-        pa.field(column.name, _type(column), nullable=False, metadata={"doc": column.doc, "unit": column.unit})
+        pa.field(column.name, arrow_type(column), nullable=False, metadata={"doc": column.doc, "unit": column.unit})
         for column in FLOW_COLUMNS
     ]
     return pa.schema(fields, {"flowkeep_version": _version(), "flowkeep_schema": str(VERSION)})
@@ -51,7 +51,8 @@ def _version() -> str:
         return "unknown"
 
 
-def _type(column: Column) -> Any:
+def arrow_type(column: Column) -> Any:
+    """Return the Arrow type of a column of flows."""
     match column.kind:
         case Kind.TIME:
             return pa.timestamp("ms", tz="UTC")
@@ -75,7 +76,7 @@ def _column(column: Column, flows: Flows) -> Any:
     match column.kind:
         case Kind.TIME:
             known = np.where((values >= FIRST_MS) & (values <= LAST_MS), values, 0)
-            return pa.array(known.astype("M8[ms]"), _type(column))
+            return pa.array(known.astype("M8[ms]"), arrow_type(column))
         case Kind.ENUM:
             return _named(column, values, list(column.names))
         case Kind.ADDRESS:
@@ -90,7 +91,7 @@ def _column(column: Column, flows: Flows) -> Any:
             segments = values.reshape(len(values), -1, 16)
             given = segments.any(axis=2)
             return _lists(column, given.sum(axis=1), _addresses(segments[given]))
-    return pa.array(values, _type(column))
+    return pa.array(values, arrow_type(column))
 
 
 def _named(column: Column, codes: Array, names: list[str]) -> Any:
@@ -108,7 +109,7 @@ def _addresses(values: Array) -> Any:
 
 def _lists(column: Column, lengths: Array, items: Any) -> Any:
     ends = np.concatenate(([0], np.cumsum(lengths))).astype("i4")
-    return pa.ListArray.from_arrays(pa.array(ends), items, type=_type(column))
+    return pa.ListArray.from_arrays(pa.array(ends), items, type=arrow_type(column))
 
 
 class _Counted:

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from cli.asking import Last, Window
+from cli.naming import exporter_name
 from cli.options import ConfigOption, JsonOption, configuration, print_json
 from cli.tables import print_table
 from query import timespan
@@ -58,7 +59,7 @@ def interfaces(
     loaded = configuration(config)
     span = _span(last, window)
     found = _ask(loaded, Question(_condition(loaded, exporter), span.since, span.until))
-    names = {address: _name(loaded, address) for address in {each.exporter for each in found}}
+    names = {address: exporter_name(loaded, address) for address in {each.exporter for each in found}}
     labels = _labels(names)
     found.sort(key=lambda each: (names[each.exporter], each.exporter, each.index))
     if as_json:
@@ -97,13 +98,6 @@ def _ask(config: Config, question: Question) -> list[Interface]:
             for sql in (question.latest(), question.counted(), question.named(), question.seen())
         )
         return joined(*answers)
-
-
-def _name(config: Config, exporter: IPv6Address) -> str:
-    """Return what the longest of the configured prefixes with this address is called; empty where none has it."""
-    address = exporter.ipv4_mapped or exporter
-    matches = [(each.prefix.prefixlen, each.name) for each in config.exporters if address in each.prefix]
-    return max(matches)[1] if matches else ""
 
 
 def _labels(names: dict[IPv6Address, str]) -> dict[IPv6Address, str]:

@@ -22,9 +22,12 @@ signal.signal(signal.SIGINT, _interrupt)
 FILES = {
     "cli.running": ("run", "check", "status", "demo"),
     "cli.capturing": ("decode", "replay"),
-    "cli.querying": ("flows", "top", "series", "live", "sql"),
+    "cli.querying": ("flows", "top", "live"),
+    "cli.over_time": ("series",),
+    "cli.direct": ("sql", "shell"),
     "cli.analysing": ("matrix", "compare", "percentile"),
     "cli.interfaces": ("interfaces",),
+    "cli.fetching": ("names",),
     "cli.helping": ("help",),
     "cli.tenancy": ("tenants",),
     "cli.retaining": ("retention",),

@@ -1,4 +1,4 @@
-"""`flowkeep flows`, `top` and `sql`: questions to the stored flows."""
+"""`flowkeep flows`, `top` and `live`: flows, and flows added up."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from cli.answer_data import Data, Output, form_of, hand_over, print_rows
 from cli.asking import (
     Explain,
     File,
@@ -22,26 +23,19 @@ from cli.asking import (
     Zone,
     answers,
     cell,
-    in_zone,
-    print_csv,
-    print_rows,
     question,
     rows_of,
     tell_unknown,
 )
 from cli.completing import statistics
-from cli.flow_formats import LineFormat
-from cli.options import ConfigOption, JsonOption, configuration, ledger_of
+from cli.flow_formats import FORMATS, LineFormat
+from cli.naming import Dns, Names, add_names, wants_names
+from cli.options import ConfigOption, JsonOption
 from cli.tables import print_table
-from ledger.entry import Action
-from query.planner import Plan
 from query.reports import RATES, SUMS, flows_report, grouped_report, parse_statistic, rates
-from query.series import COLUMNS, points, series_report, step_of
-from query.sql import Sql
 from query.statistics import RECORD, aggregation
 from schema.columns import BY_NAME
-from settings.errors import ConfigError, UserError
-from storage.client import connect
+from settings.errors import ConfigError
 
 _LINE = ("flow_start", "proto", "src_addr", "src_port", "dst_addr", "dst_port", "packets", "bytes", "sampling_rate",
          "src_tenant", "dst_tenant", "direction")  # fmt: skip
@@ -53,9 +47,7 @@ def add_to(app: typer.Typer) -> None:
     """Add the commands of this file."""
     app.command()(flows)
     app.command()(top)
-    app.command()(series)
     app.command()(live)
-    app.command()(sql)
 
 
 def flows(
@@ -73,35 +65,41 @@ def flows(
         str, typer.Option("-O", "--order", help="Of -A and -a: flows, packets, bytes, pps, bps or bpp.")
     ] = "bytes",
     output: Annotated[
-        str, typer.Option("-o", "--output", help="line, long, extended, fmt:%ts %sap %byt; csv, json: whole.")
+        str,
+        typer.Option("-o", "--output", help="line, long, extended, fmt:%ts %sap %byt; whole: csv, json, parquet."),
     ] = "",
+    names: Names = None,
+    dns: Dns = False,
     raw: Raw = False,
     explain: Explain = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """List the newest flows that a filter selects, of all that is stored unless a time is given; --json: whole."""
-    as_json |= output == "json"
     asked = question(filter, file, last, window, config, zone)
+    lines = _lines(output)
+    form = None if lines and not as_json else form_of(output, as_json)
     if aggregate or connections:
-        if output not in ("", "json"):
-            raise ConfigError(f"-o {output} is of single flows; what is added up is a table, or --json")
-        _groups(order, asked, limit, Sums(aggregation(aggregate or ",".join(RECORD)), raw, explain), as_json)
+        if lines:
+            raise ConfigError(f"-o {output} is of single flows; what is added up is a table, or data")
+        sums = Sums(aggregation(aggregate or ",".join(RECORD)), raw, explain)
+        _groups(order, asked, limit, sums, form, names, dns)
         return
-    whole = as_json or output == "csv"
-    form = LineFormat(output) if output and not whole else None
-    columns = tuple(BY_NAME) if whole else form.columns if form else _LINE
+    columns = tuple(BY_NAME) if form else lines.columns if lines else _LINE
     found = rows_of(
         asked, columns, lambda table: flows_report(asked.filter, asked.since, asked.until, limit, columns, str(table))
     )
-    if as_json:
-        print_rows(found)
-    elif whole:
-        print_csv(columns, found)
-    elif form:
-        print("\n".join(form.lines(found)))
+    if form:
+        hand_over(form, columns, found)
+    elif lines:
+        print("\n".join(lines.lines(found)))
     else:
         print_table(columns, ([cell(name, row[name]) for name in columns] for row in found))
+
+
+def _lines(output: str) -> LineFormat | None:
+    """Return the format of lines that is asked for, None for a table or for data."""
+    return LineFormat(output) if output.startswith("fmt:") or output in FORMATS else None
 
 
 def live(
@@ -154,6 +152,9 @@ def top(
     window: Window = None,
     file: File = None,
     zone: Zone = "",
+    names: Names = None,
+    dns: Dns = False,
+    output: Output = "",
     raw: Raw = False,
     explain: Explain = False,
     config: ConfigOption = None,
@@ -161,94 +162,25 @@ def top(
 ) -> None:
     """Rank addresses, ports, tenants and the like; volumes are scaled by the sampling rate."""
     by, order = parse_statistic(statistic)
-    _groups(order, question(filter, file, last, window, config, zone), n, Sums(by, raw, explain), as_json)
+    asked, form = question(filter, file, last, window, config, zone), form_of(output, as_json)
+    _groups(order, asked, n, Sums(by, raw, explain), form, names, dns)
 
 
-def series(
-    filter: Filter = None,
-    statistic: Annotated[
-        str,
-        typer.Option(
-            "-s",
-            "--statistic",
-            help="By the largest of: srctenant/bytes, proto.",
-            show_default=False,
-            autocompletion=statistics,
-        ),
-    ] = "",
-    n: Annotated[int, typer.Option("-n", help="How many of them; the others are one series.")] = 5,
-    step: Annotated[str, typer.Option("--step", help="30s, 5m, 1h, 1d; chosen if not given.", show_default=False)] = "",
-    last: Last = None,
-    window: Window = None,
-    file: File = None,
-    zone: Zone = "",
-    raw: Raw = False,
-    explain: Explain = False,
-    config: ConfigOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Show traffic over time, of the last hour unless a time is given: flows, packets and bits by second, scaled."""
-    asked = question(filter, file, last if last or window else _HOUR, window, config, zone)
-    by, order = parse_statistic(statistic, "bytes") if statistic else ((), "bytes")
-    if len(by) > 1:
-        raise ConfigError("a series is by one statistic; `top` knows record and :p")
-    seconds = step_of(step, asked.since, asked.until)
-
-    def report(source: str | Plan) -> Sql:
-        return series_report(by[0] if by else None, order, asked.filter, asked.since, asked.until, seconds, n, source)
-
-    found = [tuple(row.values()) for row in rows_of(asked, COLUMNS, report, Sums(by, raw, explain, seconds))]
-    line = list(points(found, asked.since, asked.until, seconds))
-    name = by[0].name if by else ""
-    rows = [
-        {"time": in_zone(one.time, asked.zone), **({name: one.key, "other": one.is_other} if name else {}),
-         **{volume: getattr(one, volume) for volume in ("flows", "packets", "bytes")}, **one.rates,
-         "unknown_sampling": one.unknown_sampling}
-        for one in line
-    ]  # fmt: skip
-    if as_json:
-        print_rows(rows)
-        return
-    titles = ("time", *((name,) if name else ()), "flows", "fps", "pps", "bps")
-    shown = ({**row, name: "all others"} if row.get("other") else row for row in rows)
-    print_table(titles, ([cell(title, row[title]) for title in titles] for row in shown))
-    tell_unknown(sum(one.unknown_sampling for one in line))
-
-
-def sql(
-    statement: Annotated[str, typer.Argument(help="A SELECT on the stored tables.", show_default=False)],
-    config: ConfigOption = None,
-    names: Annotated[bool, typer.Option("--names", help="Print the columns' names first.")] = False,
-) -> None:
-    """Run a read-only query and print tab-separated rows; who asked is on record, before and after."""
-    loaded = configuration(config)
-    ledger = ledger_of(loaded)
-    with connect(loaded.storage, loaded.data_dir, "query") as client:
-        asked = ledger.append_query(statement, {"role": "query"}, now=datetime.now(UTC))
-        try:
-            answer = client.text(statement, names)
-        except UserError:
-            ledger.append(Action.REFUSAL, {"query": asked.seq, "by": "the database"}, now=datetime.now(UTC))
-            raise
-        lines = answer.count("\n") - names if answer else 0
-        given = {"query": asked.seq, "lines": lines, "octets": len(answer.encode())}
-        ledger.append(Action.PRIVILEGED_QUERY, given, now=datetime.now(UTC))
-        sys.stdout.write(answer)
-
-
-def _groups(order: str, asked: Question, n: int, sums: Sums, as_json: bool) -> None:
+def _groups(order: str, asked: Question, n: int, sums: Sums, form: Data | None, named: bool | None, dns: bool) -> None:
     """Print flows that are added up, the largest first."""
-    names = tuple(each.name for each in sums.by)
-
-    def report(source: str | Plan) -> Sql:
-        return grouped_report(sums.by, order, asked.filter, asked.since, asked.until, n, source)
-
-    found = rows_of(asked, (*names, *SUMS), report, sums)
-    for row in found:
-        row |= rates(row["packets"], row["bytes"], row["first_seen"], row["last_seen"])
-    if as_json:
-        print_rows(found)
+    keys = tuple(each.name for each in sums.by)
+    with answers(asked) as ask:
+        plan = ask.plan(asked, sums)
+        source = plan if plan.from_rollups else ask.table
+        sql = grouped_report(sums.by, order, asked.filter, asked.since, asked.until, n, source)
+        found = ask.rows((*keys, *SUMS), sql)
+        for row in found:
+            row |= rates(row["packets"], row["bytes"], row["first_seen"], row["last_seen"])
+        if wants_names(named, form):
+            keys = add_names(found, keys, asked, ask, dns=dns, always=form is not None)
+    if form:
+        hand_over(form, (*keys, *SUMS, *RATES), found)
         return
-    titles = (*names, "flows", "packets", "bytes", *RATES)
+    titles = (*keys, "flows", "packets", "bytes", *RATES)
     print_table(titles, ([cell(name, row[name]) for name in titles] for row in found))
     tell_unknown(sum(row["unknown_sampling"] for row in found))

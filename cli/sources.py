@@ -35,17 +35,10 @@ class FileSources:
     def __init__(self, config: Config, file: Path | None = None) -> None:
         """`file` is where the configuration was read from."""
         self._config = config
-        self.purge: Sequence[str] = (
-            sys.executable,
-            "-P",
-            "-m",
-            "cli.main",
-            "retention",
-            "purge",
-            "-c",
-            str(file),
-            "--json",
-        )
+        command = (sys.executable, "-P", "-m", "cli.main")
+        chosen = ("-c", str(file), "--json")
+        self.purge: Sequence[str] = (*command, "retention", "purge", *chosen)
+        self.names: Sequence[str] = (*command, "names", *chosen) if any(each.snmp for each in config.exporters) else ()
         self._policy: Policy | None = None
 
     def files(self) -> list[Path]:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import signal
+import subprocess
 from collections.abc import Iterable, Sequence
 
 from rich.console import Console
 from rich.table import Table
 
 _WIDE = 1000
+_PAGED = {"LESS": "FRSX"}
+"""Of less, unless the environment says otherwise: ends where all fits, keeps colours, cuts no line in two."""
 
 
 def print_table(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -20,8 +26,30 @@ def print_table(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> None
     for row in body:
         table.add_row(*(text for text, _ in row))
     console = plain_console()
+    screen = console.size
     console.width = max(console.measure(table, options=console.options.update(width=_WIDE)).maximum, 1)
-    console.print(table)
+    if not console.is_terminal or (len(body) + 2 < screen.height and console.width <= screen.width):
+        console.print(table)
+        return
+    with console.capture() as printed:
+        console.print(table)
+    _page(printed.get())
+
+
+def _page(text: str) -> None:
+    """Show text by the pager that the environment names, or less; where there is none, print it."""
+    command = os.environ.get("PAGER", "less")
+    try:
+        with subprocess.Popen(
+            shlex.split(command) or ["cat"], stdin=subprocess.PIPE, text=True, env=_PAGED | os.environ
+        ) as pager:
+            interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the pager's while it shows
+            try:
+                pager.communicate(text)
+            finally:
+                signal.signal(signal.SIGINT, interrupt)
+    except (OSError, ValueError):
+        print(text, end="")
 
 
 def plain_console(stderr: bool = False) -> Console:

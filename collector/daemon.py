@@ -25,6 +25,7 @@ from collector.keeper import Keeper
 from collector.listeners import Listeners, bind
 from collector.measurements import Attribution
 from collector.metrics import Metrics
+from collector.names_schedule import NamesSchedule
 from collector.overdue import OverdueError, raise_at_alarm
 from collector.position import JournalError
 from collector.purge_schedule import PurgeSchedule
@@ -59,6 +60,8 @@ class Sources(Protocol):
     """The module to be run as a worker: it knows them too."""
     purge: Sequence[str]
     """The command that purges."""
+    names: Sequence[str]
+    """The command that asks exporters for names; empty where none is to be asked."""
 
     def files(self) -> list[Path]:
         """Return the files to watch for changes."""
@@ -101,6 +104,7 @@ class Daemon:
         self._watched_at = 0.0
         self._purges = PurgeWatch(config, self.metrics, clock, sources.retained)
         self._schedule = PurgeSchedule(sources.purge, clock)
+        self._names = NamesSchedule(sources.names)
         self._record = Record(config.data_dir / "ledger", clock, self._run)
         self._node: Node | None = None
 
@@ -163,6 +167,7 @@ class Daemon:
             self._receiver.stop()
             self._workers.stop()
             self._schedule.stop()
+            self._names.stop()
             if self._node:
                 self._node.stop()
             self._record.stopped()
@@ -228,6 +233,7 @@ class Daemon:
         self._purges.look()
         if self._ready:
             self._schedule.look(self._sources.purge_at())
+            self._names.look()
         self._record.catch_up()
 
     def _restart_receiver(self) -> None:

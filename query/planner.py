@@ -113,7 +113,7 @@ def coverage(of: Candidate, now: datetime) -> Sql:
     """
     parameters = Parameters()
     today, last = _midnight(now), min(of.until, _whole_hour(now))
-    looks = list(_looks(of, "toDate(time_received)", of.since.date(), _whole_days(of, now), parameters))
+    looks = list(_looks(of, of.since.date(), _whole_days(of, now), parameters))
     for up_to in (last, last - _HOUR):
         if up_to > today:
             looks += _looks_of_today(of, today, up_to, parameters)
@@ -194,13 +194,14 @@ def _piece(wanted: Sequence[str], filter: Node, piece: Piece, parameters: Parame
     )
 
 
-def _looks(of: Candidate, day: str, first: date, end: date, parameters: Parameters) -> Iterator[str]:
+def _looks(of: Candidate, first: date, end: date, parameters: Parameters) -> Iterator[str]:
     bounds = [f"toDate({parameters.add(one.isoformat(), 'String')})" for one in (first, end)]
-    where = f"{day} >= {bounds[0]} AND {day} < {bounds[1]}"
     for counted, table, side in _counted(of, parameters):
+        # Of flows ClickHouse knows it without reading; of sums it reads the sums alone, where it takes the day's name.
+        day = "toDate(time_received)" if table == FLOWS else "_partition_value.2"
         yield (
             f"SELECT {day} AS day, {instant(0, parameters)} AS up_to, {counted} "  # noqa: S608
-            f"FROM {table} WHERE {where}{side} GROUP BY day"
+            f"FROM {table} WHERE {day} >= {bounds[0]} AND {day} < {bounds[1]}{side} GROUP BY day"
         )
 
 

@@ -22,8 +22,10 @@ COLUMNS = ("time", "key", "is_other", "flows", "packets", "bytes", "unknown_samp
 _STEPS = (1, 5, 10, 30, 60, 300, 600, 900, 1800, 3600, 10800, 21600, 43200, 86400)
 """Seconds of the steps that are chosen by themselves."""
 _FEW = 120
-_ORDERS = ("flows", "packets", "bytes")
+VOLUMES = ("flows", "packets", "bytes")
 _MOST = 10_000
+_LINE = ("time", *VOLUMES, "unknown_sampling")
+_SUMMED = "is_other, " + ", ".join(f"sum({name}) AS {name}" for name in _LINE[1:])
 _STEP = re.compile(r"([0-9]+)([smhd])", re.IGNORECASE)
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -68,7 +70,7 @@ def step_of(text: str, since: datetime, until: datetime) -> int:
 
 def known_order(order: str) -> None:
     """Refuse to order by rates; ConfigError."""
-    if order not in _ORDERS:
+    if order not in VOLUMES:
         raise ConfigError(f"the largest are those by flows, packets or bytes here, not by '{order}'")
 
 
@@ -88,17 +90,36 @@ def series_report(
     wanted = (*(columns([by]) if by else ()), "packets", "bytes", "sampling_rate", "time_received")
     found = read(wanted, filter, since, until, parameters, source)
     keyed = f"SELECT *, {key_of(by) if by else repr('')} AS named FROM ({found})"  # noqa: S608
-    sums = volumes(source)
+    time = f"toDateTime(intDiv(toUInt32(time_received), {every}) * {every}, 'UTC') AS time"
+    shown = "if(is_other, defaultValueOfArgumentType(named), named) AS key"
+    grouped = "GROUP BY time, key, is_other ORDER BY time, is_other, key"
+    sums, limit = volumes(source), limit_of(n, parameters)
+    if not isinstance(source, str):
+        text = _in_one_pass(f"SELECT {time}, named, {sums} FROM ({keyed}) GROUP BY time, named", order, limit)  # noqa: S608
+        return Sql(f"SELECT time, {shown}, {_SUMMED} FROM ({text}) {grouped}", parameters.values)  # noqa: S608
     largest = (
         f"SELECT named FROM (SELECT named, {sums} FROM ({keyed}) GROUP BY named) "  # noqa: S608
-        f"ORDER BY {order} DESC, named LIMIT {limit_of(n, parameters)}"
+        f"ORDER BY {order} DESC, named LIMIT {limit}"
     )
     return Sql(
-        f"WITH largest AS ({largest}) "  # noqa: S608
-        f"SELECT toDateTime(intDiv(toUInt32(time_received), {every}) * {every}, 'UTC') AS time, "
-        "if(is_other, defaultValueOfArgumentType(named), named) AS key, named NOT IN largest AS is_other, "
-        f"{sums} FROM ({keyed}) GROUP BY time, key, is_other ORDER BY time, is_other, key",
+        f"WITH largest AS ({largest}) SELECT {time}, {shown}, named NOT IN largest AS is_other, "  # noqa: S608
+        f"{sums} FROM ({keyed}) {grouped}",
         parameters.values,
+    )
+
+
+def _in_one_pass(lines: str, order: str, limit: str) -> str:
+    """Return the query for `lines`, volumes by time and name, and whether a name is not among the largest: `is_other`.
+
+    Rollups are read once, for they have few rows by time and name. Flows can have as many as there are flows: they are
+    read twice, which takes no memory.
+    """
+    line = "groupArray((time, flows, packets, bytes, unknown_sampling)) AS line"
+    ranked = f"row_number() OVER (ORDER BY sum({order}) DESC, named) > {limit} AS is_other"
+    parts = ", ".join(f"step.{place} AS {name}" for place, name in enumerate(_LINE, 1))
+    return (
+        f"SELECT {parts}, named, is_other FROM (SELECT named, {line}, {ranked} FROM ({lines}) GROUP BY named) "  # noqa: S608
+        "ARRAY JOIN line AS step"
     )
 
 

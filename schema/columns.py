@@ -12,7 +12,7 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
-VERSION = 4
+VERSION = 5
 """Version of the stored schema; a database that carries a higher one is refused."""
 
 FLOW_TYPES = ("unknown", "netflow5", "netflow9", "ipfix", "sflow")

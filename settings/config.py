@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -55,6 +55,15 @@ def _network(value: Any) -> Any:
     return value
 
 
+def _address(value: Any) -> Any:
+    if isinstance(value, str):
+        try:
+            return ip_address(value)
+        except ValueError:
+            raise ValueError("expected an IP address") from None
+    return value
+
+
 def _name(value: str) -> str:
     if not _NAME.fullmatch(value):
         raise ValueError("expected a name of letters, digits, '_', '.' and '-', at most 63, a letter or digit first")
@@ -76,8 +85,35 @@ def _url(value: str) -> str:
 Size = Annotated[int, BeforeValidator(_size), Field(gt=0, lt=2**63)]
 Endpoint = Annotated[str, AfterValidator(_endpoint)]
 Prefix = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
+Address = Annotated[IPv4Address | IPv6Address, BeforeValidator(_address)]
 Name = Annotated[str, AfterValidator(_name)]
 File = Annotated[Path, BeforeValidator(_path)]
+
+
+class Snmp(Section):
+    """How to ask an exporter for its interfaces' names: version 2c with a `community`, or version 3 as `user`.
+
+    `address` is needed where the exporter's prefix is more than one. Without `authentication_key` or `privacy_key`
+    (AES-128) version 3 does without; keys have 8 characters or more.
+    """
+
+    address: Address | None = None
+    port: int = Field(default=161, ge=1, le=65535)
+    community: str = ""
+    user: str = ""
+    authentication: Literal["md5", "sha", "sha256", "sha512"] = "sha"
+    authentication_key: str = ""
+    privacy_key: str = ""
+
+    @model_validator(mode="after")
+    def _has_credentials(self) -> Snmp:
+        if bool(self.community) == bool(self.user):
+            raise ValueError("expected a community (version 2c) or a user (version 3)")
+        if self.privacy_key and not self.authentication_key:
+            raise ValueError("privacy_key needs an authentication_key")
+        if any(0 < len(key) < 8 for key in (self.authentication_key, self.privacy_key)):
+            raise ValueError("keys have 8 characters or more (RFC 3414)")
+        return self
 
 
 class Exporter(Section):
@@ -85,7 +121,7 @@ class Exporter(Section):
 
     `sampling_rate` overrides what it says of its sampling; `default_sampling_rate` holds where it says nothing.
     `trust_exporter_address` believes the elements 130 and 131, with which a relay names the exporter. `separate_ports`
-    tells exporters behind one address (NAT) apart by their source ports.
+    tells exporters behind one address (NAT) apart by their source ports. `snmp` says how to ask for its interfaces.
     """
 
     prefix: Prefix
@@ -94,6 +130,13 @@ class Exporter(Section):
     default_sampling_rate: int | None = Field(default=None, ge=1, le=2**32 - 1)
     trust_exporter_address: bool = False
     separate_ports: bool = False
+    snmp: Snmp | None = None
+
+    @model_validator(mode="after")
+    def _has_one_agent(self) -> Exporter:
+        if self.snmp and not self.snmp.address and self.prefix.num_addresses > 1:
+            raise ValueError("snmp needs an 'address' where the prefix is more than one")
+        return self
 
     @model_validator(mode="after")
     def _says_one_rate(self) -> Exporter:
@@ -176,6 +219,13 @@ class Server(Section):
     passwords: Passwords
 
 
+class Enrichment(Section):
+    """What names things for display: databases of addresses in MaxMind's format (.mmdb), each optional."""
+
+    systems: File | None = None
+    countries: File | None = None
+
+
 class Config(Section):
     """Everything `flowkeep run` needs; paths are relative to the configuration file."""
 
@@ -194,6 +244,7 @@ class Config(Section):
     blocks: Blocks = Blocks()
     decoding: Decoding = Decoding()
     metrics: Endpoint = "127.0.0.1:9477"
+    enrichment: Enrichment = Enrichment()
 
     @field_validator("listen", "listen_tcp")
     @classmethod
@@ -224,6 +275,7 @@ def load_config(path: Path, environ: Mapping[str, str]) -> Config:
     """Read the configuration file at `path`; relative paths in it become absolute, from the file's own directory."""
     config = load_yaml(path, Config, environ)
     base = path.resolve().parent
-    return config.model_copy(
-        update={name: base / getattr(config, name) for name in ("data_dir", "tenants", "retention")}
-    )
+    databases = config.enrichment.model_dump(include={"systems", "countries"}, exclude_none=True)
+    enrichment = config.enrichment.model_copy(update={name: base / file for name, file in databases.items()})
+    files = {name: base / getattr(config, name) for name in ("data_dir", "tenants", "retention")}
+    return config.model_copy(update={**files, "enrichment": enrichment})

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import clickhouse_connect
@@ -72,6 +72,13 @@ class Result:
     rows: list[tuple[Any, ...]]
 
 
+class Reading(NamedTuple):
+    """How far a query has come: rows that it has read, and that it has to read by what ClickHouse knows so far."""
+
+    rows: int
+    of: int
+
+
 @dataclass(frozen=True, slots=True)
 class _Endpoint:
     """Where a client goes and as whom; `remedy` is what a person can do when nobody answers there."""
@@ -85,6 +92,10 @@ class _Endpoint:
 
     def __str__(self) -> str:
         return f"{self.scheme}://{self.host}:{self.port}"
+
+
+def _named(query_id: str) -> dict[str, Any] | None:
+    return {"query_id": query_id} if query_id else None
 
 
 def connect(storage: Embedded | Server, data_dir: Path, role: str, patience: float = _ANSWER_SECONDS) -> Client:
@@ -138,21 +149,33 @@ class Client:
         known = self._http.server_settings
         self._insert_settings = _INSERT | {name: value for name, value in _INSERT_WHERE_KNOWN.items() if name in known}
 
-    def query(self, sql: str, parameters: Mapping[str, object] | None = None) -> Result:
-        """Run one SELECT; `parameters` fill its `{name:Type}` placeholders on the server."""
+    def query(self, sql: str, parameters: Mapping[str, object] | None = None, query_id: str = "") -> Result:
+        """Run one SELECT; `parameters` fill its `{name:Type}` placeholders on the server.
+
+        While it runs, `reading` tells how far the one with that `query_id` has come.
+        """
         with self._errors():
-            result = self._http.query(sql, parameters=dict(parameters) if parameters else None)
+            result = self._http.query(
+                sql, parameters=dict(parameters) if parameters else None, settings=_named(query_id)
+            )
         return Result(list(result.column_names), list(result.result_rows))
 
-    def text(self, sql: str, names: bool = False) -> str:
+    def text(self, sql: str, names: bool = False, query_id: str = "") -> str:
         """Return the answer to any one statement as tab-separated text, or in the statement's own FORMAT.
 
-        `names` asks for a first line with the columns' names; a FORMAT then counts for nothing.
+        `names` asks for a first line with the columns' names; a FORMAT then counts for nothing. `query_id` is as of
+        `query`.
         """
         headers = {"X-ClickHouse-Format": "TabSeparatedWithNames"} if names else None
         with self._errors():
-            answer = self._http.raw_query(sql, transport_settings=headers)
+            answer = self._http.raw_query(sql, settings=_named(query_id), transport_settings=headers)
         return str(answer, "utf-8", "replace")
+
+    def reading(self, query_id: str) -> Reading | None:
+        """Return how far a query has come; None for one that does not run."""
+        sql = "SELECT read_rows, total_rows_approx FROM system.processes WHERE query_id = {id:String}"
+        found = self.query(sql, {"id": query_id}).rows
+        return Reading(*found[0]) if found else None
 
     def command(self, sql: str, parameters: Mapping[str, object] | None = None) -> None:
         """Run one statement that answers nothing (DDL, ALTER, SYSTEM, INSERT SELECT); `parameters` as of `query`."""

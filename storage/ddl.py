@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
+from schema.aliases import aliases
 from schema.columns import FLOW_COLUMNS, VERSION, Column
 from schema.tables import DISCARDS, STORED_TABLES
 from storage.held_tables import COPIES, EVENTS, GONE, HELD_COLUMNS, SEARCHED, held, whole, whole_select
@@ -25,19 +26,26 @@ RECALCULATE = (("materialize_ttl_recalculate_only", "1"),)
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One column as ClickHouse describes it; `codec` and `comment` may be empty."""
+    """One column as ClickHouse describes it; `codec` and `comment` may be empty. One with an `alias` is computed."""
 
     name: str
     type: str
     codec: str = ""
     comment: str = ""
+    alias: str = ""
 
     @property
     def sql(self) -> str:
         """The column's definition."""
-        codec = f" CODEC({self.codec})" if self.codec else ""
         comment = f" COMMENT {literal(self.comment)}" if self.comment else ""
-        return f"`{self.name}` {self.type}{codec}{comment}"
+        return f"`{self.name}` {self.kind}{comment}"
+
+    @property
+    def kind(self) -> str:
+        """The type, and how values are packed or computed."""
+        codec = f" CODEC({self.codec})" if self.codec else ""
+        alias = f" ALIAS {self.alias}" if self.alias else ""
+        return f"{self.type}{alias}{codec}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +207,13 @@ def _expiring(
     sort = ("toStartOfHour(time_received)", *order_by)
     return Table(
         name,
-        tuple(Field(column.name, column.clickhouse, column.codec, column.doc) for column in columns),
+        (
+            *(Field(column.name, column.clickhouse, column.codec, column.doc) for column in columns),
+            *(
+                Field(alias.name, alias.type, "", alias.doc, alias.expression)
+                for alias in aliases([column.name for column in columns])
+            ),
+        ),
         partition_by="(retention_class, toDate(time_received))",
         # without bare time_received, which would spoil range pruning
         primary_key=", ".join(key for key in sort if key != "time_received"),

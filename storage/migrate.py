@@ -98,10 +98,9 @@ def _change_fields(table: Table, known: Mapping[str, Field]) -> Iterator[Step]:
         has = known.get(want.name)
         if has is None:
             added[want.name] = f"ADD COLUMN {want.sql} {f'AFTER `{before}`' if before else 'FIRST'}"
-        elif (want.type, want.codec) != (has.type, has.codec):
-            codec = f" CODEC({want.codec})" if want.codec else ""
-            sql = f"ALTER TABLE `{table.name}` MODIFY COLUMN `{want.name}` {want.type}{codec}"
-            yield Step(sql, f"{table.name}.{want.name} is {has.type} CODEC({has.codec})")
+        elif want.kind != has.kind:
+            sql = f"ALTER TABLE `{table.name}` MODIFY COLUMN `{want.name}` {want.kind}"
+            yield Step(sql, f"{table.name}.{want.name} is {has.kind}")
         if has and want.comment != has.comment:
             said[want.name] = f"COMMENT COLUMN `{want.name}` {literal(want.comment)}"
         before = want.name

@@ -25,7 +25,8 @@ _TABLES = """
     SELECT name, engine_full, partition_key, primary_key, sorting_key, comment, engine, create_table_query
     FROM system.tables WHERE database = {database:String}"""
 _COLUMNS = """
-    SELECT table, name, type, compression_codec, comment FROM system.columns
+    SELECT table, name, type, compression_codec, comment, if(default_kind = 'ALIAS', default_expression, '')
+    FROM system.columns
     WHERE database = {database:String} ORDER BY table, position"""
 _PARTS = """
     SELECT partition, any(partition_id), sum(rows), sum(bytes_on_disk) FROM system.parts
@@ -72,8 +73,8 @@ def observe(client: Client) -> Observed:
     """Return the tables and views of the client's database."""
     database = {"database": client.database}
     fields: dict[str, list[Field]] = {}
-    for table, name, kind, codec, comment in client.query(_COLUMNS, database).rows:
-        fields.setdefault(table, []).append(Field(name, kind, _codec(codec), comment))
+    for table, name, kind, codec, comment, alias in client.query(_COLUMNS, database).rows:
+        fields.setdefault(table, []).append(Field(name, kind, _codec(codec), comment, alias))
     tables, views, plain, version = {}, set(), {}, None
     for name, full, partition_by, primary_key, order_by, comment, engine, created in client.query(
         _TABLES, database

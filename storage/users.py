@@ -63,7 +63,12 @@ def grants(role: str, database: str) -> tuple[str, ...]:
         case "query":
             # The scopes of holds name persons; what they hold is read as any other rows.
             closed = [*people, *(f"`{database}`.{table}" for table in (EVENTS, COPIES, f"{STAGING}*", "dropped_*"))]
-            return (f"GRANT SELECT ON `{database}`.*", *(f"REVOKE SELECT ON {table}" for table in closed))
+            return (
+                f"GRANT SELECT ON `{database}`.*",
+                *(f"REVOKE SELECT ON {table}" for table in closed),
+                # how far a query has come; not what it asks
+                "GRANT SELECT(query_id, read_rows, total_rows_approx) ON system.processes",
+            )
         case "retention":
             rights = "SELECT, ALTER DELETE, ALTER TTL, ALTER MATERIALIZE TTL, ALTER MOVE PARTITION"
             system = ("parts", "detached_parts", "part_log", "mutations", "merges")
@@ -121,6 +126,7 @@ def _limits(role: str, memory_limit: int) -> dict[str, tuple[int, int]]:
             # Zero would mean no limit, so the least is one.
             "max_execution_time": (1, _QUERY_SECONDS),
             "max_result_rows": (1, _QUERY_RESULT_ROWS),
+            "cancel_http_readonly_queries_on_client_close": (1, 1),  # Ctrl-C ends a query there too
             "max_memory_usage": (1, memory_limit * 2 // 5),
             "max_memory_usage_for_user": (1, memory_limit * 3 // 5),
             "max_bytes_before_external_group_by": (1, memory_limit // 6),

@@ -148,7 +148,8 @@ def test_a_comparison_knows_what_is_new(config: str) -> None:
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     assert rows
     assert {(row["flows_before"], row["change"]) for row in rows} == {(0, None)}
-    table = flowkeep("compare", "-s", "proto/flows", "--last", "7d", "--with", "3w", "-c", config)
+    asked = ("-s", "proto/flows", "--last", "7d", "--with", "3w", "--no-names", "-c", config)
+    table = flowkeep("compare", *asked)
     assert table.stdout.splitlines()[0].split() == ["proto", "flows", "flows_before", "change"]
     assert table.stdout.splitlines()[1].split()[-1] == "new"
     refused = flowkeep("compare", "--with", "then", "-c", config)
@@ -160,7 +161,7 @@ def test_percentiles_are_between_nothing_and_the_most(config: str) -> None:
     rows = [json.loads(line) for line in flowkeep("percentile", "--json", *asked).stdout.splitlines()]
     assert len(rows) == 5
     assert all(0 <= row["p99.9"] <= row["most"] and row["average"] <= row["most"] for row in rows)
-    table = flowkeep("percentile", *asked)
+    table = flowkeep("percentile", "--no-names", *asked)
     assert table.stdout.splitlines()[0].split() == ["exporter", "inif", "p99.9", "average", "most"]
     assert "3,600 steps of 1s" in table.stderr or "3,599 steps of 1s" in table.stderr
     refused = flowkeep("percentile", "-p", "0", "-c", config)
@@ -210,6 +211,13 @@ def test_a_question_of_the_page_for_nfdumps_users_has_an_answer(
     told = capsys.readouterr()
     assert ended.value.code == 0, told.err
     assert len(told.out.splitlines()) > 1 or "--json" in command
+
+
+@pytest.mark.parametrize("statement", re.findall(r"```sql\n(.*?)```", (ROOT / "docs/sql.md").read_text(), re.DOTALL))
+def test_a_query_of_the_page_on_sql_has_an_answer(config: str, statement: str) -> None:
+    done = flowkeep("sql", statement, "--names", "-c", config)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(done.stdout.splitlines()) > 1
 
 
 def test_the_page_has_ten_questions() -> None:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from decoders.block import Naming
+from schema.aliases import ALIASES
 from schema.columns import FLOW_COLUMNS, VERSION
 from schema.rollups import ROLLUPS
 from schema.tables import STORED_TABLES
@@ -34,6 +35,11 @@ ROUTER = IPv6Address("::ffff:192.0.2.1")
 CARRIED = [(ROUTER, 7, "interface", 1, "xe-0/0/0", "uplink"), (ROUTER, 7, "interface", 2, "lo0", "grüezi")]
 
 
+COMPUTED = {
+    table.name: computed
+    for table in SCHEMA.tables
+    if (computed := [field.name for field in table.fields if field.alias])
+}
 OLD = {1: schema_1, 2: schema_2, 3: schema_3}
 versions = pytest.mark.parametrize("version", OLD)
 
@@ -55,7 +61,7 @@ def make(admin: Client, old: ModuleType) -> None:
 
 
 def held(admin: Client, columns: str = "") -> Held:
-    columns = columns or ", ".join(field.name for field in observe(admin).tables["flows"].fields)
+    columns = columns or ", ".join(field.name for field in observe(admin).tables["flows"].fields if not field.alias)
     parts = (
         "SELECT name, modification_time FROM system.parts WHERE active AND table = 'flows' AND database = 'flowkeep'"
     )
@@ -71,7 +77,8 @@ def names(client: Client) -> list[tuple[Any, ...]]:
 def check_upgraded(admin: Client, before: Held) -> None:
     found = observe(admin)
     assert found.version == VERSION
-    assert [field.name for field in found.tables["flows"].fields] == [column.name for column in FLOW_COLUMNS]
+    stored = [field.name for field in found.tables["flows"].fields if not field.alias]
+    assert stored == [column.name for column in FLOW_COLUMNS]
     assert set(found.tables["flows"].indexes) == set(SCHEMA.tables[0].indexes)
     assert found.tables.keys() == {table.name for table in SCHEMA.tables}
     assert len(before.rows) == 1000
@@ -108,7 +115,7 @@ def test_schema_2_gets_columns_and_tables_and_nothing_else(node: Node) -> None:
         reasons = {step.reason for step in upgrade(admin, SCHEMA)}
         new = [column.name for column in FLOW_COLUMNS if column.name not in had]
         assert reasons == {
-            f"flows has no column {', '.join(new)}",
+            f"flows has no column {', '.join([*new, *COMPUTED['flows']])}",
             f"flows explains otherwise {', '.join(column.name for column in FLOW_COLUMNS if column.name in had)}",
             *(f"there is no table {table.name}" for table in STORED_TABLES),
             *OF_HOLDS,
@@ -117,7 +124,7 @@ def test_schema_2_gets_columns_and_tables_and_nothing_else(node: Node) -> None:
             f"names expires by 'nothing', not by '{next(each.ttl for each in SCHEMA.tables if each.name == 'names')}'",
         }
         comments = {field.name: field.comment for field in observe(admin).tables["flows"].fields}
-        assert comments == {column.name: column.doc for column in FLOW_COLUMNS}
+        assert comments == {one.name: one.doc for one in (*FLOW_COLUMNS, *ALIASES)}
         not_zero = ", ".join(f"countIf(`{name}` != defaultValueOfArgumentType(`{name}`))" for name in new)
         assert admin.query(f"SELECT {not_zero} FROM flows").rows == [(0,) * len(new)]
         others = "SELECT count() FROM system.mutations WHERE database = 'flowkeep' AND table != 'names'"
@@ -136,12 +143,35 @@ def test_schema_3_gets_the_tables_of_rollups_and_its_rows_stay_as_they_are(node:
             *(f"there is no table {table.name}" for table in ROLLUPS),
             *OF_HOLDS,
             *(f"{name} lacks settings" for name in had),
+            *(f"{name} has no column {', '.join(COMPUTED[name])}" for name in had),
             "flows says of itself 'flowkeep schema 3'",
         }
         assert admin.query(parts).rows == before
         engines = admin.query("SELECT name, engine_full FROM system.tables WHERE engine = 'SummingMergeTree'").rows
         assert {name for name, _ in engines} == {table.name for table in ROLLUPS}
         assert all(full.startswith("SummingMergeTree((flows, bytes, packets)) PARTITION BY ") for _, full in engines)
+
+
+def test_schema_4_gets_computed_columns_and_no_part_is_written_anew(node: Node) -> None:
+    with node.connect("admin") as admin:
+        make(admin, schema_3)
+        upgrade(admin, SCHEMA)
+        before = held(admin)
+        for table, computed in COMPUTED.items():
+            admin.command(f"ALTER TABLE {table} {', '.join(f'DROP COLUMN {name}' for name in computed)}")
+        admin.command("ALTER TABLE flows MODIFY COMMENT 'flowkeep schema 4'")
+        steps = upgrade(admin, SCHEMA)
+        assert {step.reason for step in steps} == {
+            *(f"{table} has no column {', '.join(computed)}" for table, computed in COMPUTED.items()),
+            "flows says of itself 'flowkeep schema 4'",
+        }
+        check_upgraded(admin, before)
+        admin.command("ALTER TABLE flows MODIFY COLUMN bytes_scaled UInt64 ALIAS bytes, DROP COLUMN src_ip")
+        assert [step.reason for step in upgrade(admin, SCHEMA)] == [
+            "flows.bytes_scaled is UInt64 ALIAS bytes",
+            "flows has no column src_ip",
+        ]
+        assert plan(SCHEMA, observe(admin)) == []
 
 
 def _places(steps: list[Step]) -> list[int]:
