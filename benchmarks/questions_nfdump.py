@@ -62,10 +62,10 @@ _RECORD = np.dtype(
 """NetFlow v5 as Cisco documents it: 24 octets of header, 48 a record."""
 
 
-def run(admin: Client, node: Path, since: datetime, hours: int, address: str) -> Iterator[dict[str, Any]]:
+def run(admin: Client, node: Path, since: datetime, hours: int, busiest: str, address: str) -> Iterator[dict[str, Any]]:
     """Yield the seconds that nfdump takes for each question, on the flows of `hours` from `since` on.
 
-    `node` is the directory in which ClickHouse writes files; `address` is the one that is asked for.
+    `node` is the directory in which ClickHouse writes files; `busiest` and `address` are asked for.
     """
     if not shutil.which("nfcapd") or not shutil.which("nfdump"):
         yield {"bench": "nfdump_questions", "value": None, "unit": "s", "why": "nfdump is not installed"}
@@ -82,7 +82,7 @@ def run(admin: Client, node: Path, since: datetime, hours: int, address: str) ->
         sequence += len(rows)
         files.append(file)
     size = sum(file.stat().st_size for file in files)
-    for name, words in _questions(files, address).items():
+    for name, words in _questions(files, busiest, address).items():
         seconds, first = _asked(words)
         yield {
             "bench": f"nfdump_{name}", "value": round(seconds, 3), "unit": "s", "flows": sequence, "first": first,
@@ -90,13 +90,14 @@ def run(admin: Client, node: Path, since: datetime, hours: int, address: str) ->
         }  # fmt: skip
 
 
-def _questions(files: Sequence[Path], address: str) -> Mapping[str, Sequence[str]]:
+def _questions(files: Sequence[Path], busiest: str, address: str) -> Mapping[str, Sequence[str]]:
     def span(few: Sequence[Path]) -> tuple[str, str]:
         return ("-r", str(few[0])) if len(few) == 1 else ("-R", f"{few[0]}:{few[-1].name}")
 
     return {
         "talkers_1h": (*span(files[-1:]), "-s", "srcip/bytes"),
         "talkers_24h": (*span(files[-24:]), "-s", "srcip/bytes"),
+        "busiest_address_7d": (*span(files), "-s", "proto/bytes", f"ip {busiest}"),
         "address_7d": (*span(files), "-s", "proto/bytes", f"ip {address}"),
     }
 

@@ -59,6 +59,11 @@ class Plan:
         """Whether a rollup is read."""
         return any(piece.rollup for piece in self.pieces)
 
+    @property
+    def few(self) -> bool:
+        """Whether what is counted by is few: the tenants, interfaces and the like of a rollup without systems."""
+        return any(piece.rollup in (TRAFFIC_1H, TRAFFIC_1M) for piece in self.pieces)
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:

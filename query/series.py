@@ -94,7 +94,7 @@ def series_report(
     shown = "if(is_other, defaultValueOfArgumentType(named), named) AS key"
     grouped = "GROUP BY time, key, is_other ORDER BY time, is_other, key"
     sums, limit = volumes(source), limit_of(n, parameters)
-    if not isinstance(source, str):
+    if not isinstance(source, str) and source.few:
         text = _in_one_pass(f"SELECT {time}, named, {sums} FROM ({keyed}) GROUP BY time, named", order, limit)  # noqa: S608
         return Sql(f"SELECT time, {shown}, {_SUMMED} FROM ({text}) {grouped}", parameters.values)  # noqa: S608
     largest = (
@@ -111,8 +111,7 @@ def series_report(
 def _in_one_pass(lines: str, order: str, limit: str) -> str:
     """Return the query for `lines`, volumes by time and name, and whether a name is not among the largest: `is_other`.
 
-    Rollups are read once, for they have few rows by time and name. Flows can have as many as there are flows: they are
-    read twice, which takes no memory.
+    For what is few by time and name: all of that is in memory at once. What can be many is read twice instead.
     """
     line = "groupArray((time, flows, packets, bytes, unknown_sampling)) AS line"
     ranked = f"row_number() OVER (ORDER BY sum({order}) DESC, named) > {limit} AS is_other"

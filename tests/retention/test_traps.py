@@ -56,7 +56,7 @@ def test_l1c_a_shorter_expiry_reaches_the_parts_that_are_there(enforced: Node, p
         ends = {part.retention_class: part.last for part in parts(client, "flows")}
         last = ends["basic"]
         assert last is not None
-        assert abs(last - (NOW + timedelta(days=2))) < timedelta(seconds=2)
+        assert abs(last - (NOW + timedelta(days=2))) < timedelta(minutes=5)
         assert count(client) == 300
 
 
@@ -72,7 +72,7 @@ def test_l4_and_l5_the_exporters_clock_decides_nothing(enforced: Node) -> None:
         (part,) = parts(client, "flows")
         assert part.first is not None
         assert part.last == part.first
-        assert abs(part.first - (NOW + timedelta(days=15))) < timedelta(seconds=2)
+        assert abs(part.first - (NOW + timedelta(days=15))) < timedelta(minutes=5)
 
 
 def test_l6_every_expiry_that_a_policy_can_name_lies_within_what_clickhouse_counts(database: Node) -> None:
