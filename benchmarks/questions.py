@@ -83,6 +83,8 @@ def _fill(admin: Client, since: datetime, until: datetime, flows: int) -> None:
         rows = min(_AT_ONCE, flows - first)
         admin.command(_FLOWS.format(since=begin, span=span, count=flows, first=first, rows=rows))
     admin.command(_rolled(TRAFFIC_1H))  # of all rollups the one that is asked
+    for table in (FLOWS, TRAFFIC_1H.name):
+        admin.command(f"OPTIMIZE TABLE {table} FINAL")  # as days that are over are merged
     while admin.query("SELECT count() FROM system.merges").rows[0][0]:
         time.sleep(0.5)
 

@@ -19,6 +19,7 @@ from cli.tables import print_table
 from ledger.entry import Action
 from settings.config import Config
 from settings.errors import ConfigError, UserError
+from settings.personal import personal
 from storage.client import Client, connect
 
 _PROMPT, _MORE = "flowkeep> ", "      ... "
@@ -153,7 +154,7 @@ def _editing(client: Client) -> Iterator[None]:
     """Edit lines with readline: history, and completion of words, tables and columns."""
     import readline  # it sets up the terminal: only where there is one
 
-    history = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "flowkeep" / "sql_history"
+    history = (personal("XDG_STATE_HOME", ".local/state") or Path(os.devnull)) / "sql_history"
     names = "SELECT name FROM system.{} WHERE database = currentDatabase()"
     found = (client.query(names.format(what)).rows for what in ("tables", "columns"))
     with suppress(OSError):

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import maxminddb
 
 from settings.errors import ConfigError
+from settings.personal import personal
 
 
 class Place(NamedTuple):
@@ -65,20 +66,22 @@ class Places:
     def _names(self, systems: maxminddb.Reader) -> Mapping[str, str]:
         """Return all names by number. That reads the whole database, for seconds: it is kept for the next time."""
         kept = self._kept()
-        with suppress(OSError, ValueError):
-            return dict(json.loads(kept.read_text(encoding="utf-8")))
+        if kept:
+            with suppress(OSError, ValueError):
+                return dict(json.loads(kept.read_text(encoding="utf-8")))
         names = {str(number): name for number, name in (_system(_record(found)) for _, found in systems) if number}
-        with suppress(OSError):  # where nothing may be written, the next time takes as long
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            part = kept.with_suffix(f".{os.getpid()}")
-            part.write_text(json.dumps(names), encoding="utf-8")
-            part.replace(kept)
+        if kept:
+            with suppress(OSError):  # where nothing may be written, the next time takes as long
+                kept.parent.mkdir(parents=True, exist_ok=True)
+                part = kept.with_suffix(f".{os.getpid()}")
+                part.write_text(json.dumps(names), encoding="utf-8")
+                part.replace(kept)
         return names
 
-    def _kept(self) -> Path:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "flowkeep"
-        if self._file is None:
-            raise ValueError("there is no database of systems")
+    def _kept(self) -> Path | None:
+        base = personal("XDG_CACHE_HOME", ".cache")
+        if base is None or self._file is None:
+            return None
         told = self._file.stat()
         which = f"{self._file.resolve()} {told.st_mtime_ns} {told.st_size}"
         return base / f"systems-{sha256(which.encode()).hexdigest()[:16]}.json"

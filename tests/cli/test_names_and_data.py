@@ -18,6 +18,7 @@ import pytest
 from mmdb_writer import MMDBWriter
 from netaddr import IPSet
 
+from cli.main import main
 from enrichment.hosts import hosts
 from enrichment.places import places
 from enrichment.services import SERVICES, service
@@ -26,6 +27,7 @@ from tests.cli.over_node import configured
 from tests.collector.site import flowkeep
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
+Octets = Callable[..., bytes]
 SYSTEMS = {
     "192.0.2.0/24": {"autonomous_system_number": 64500, "autonomous_system_organization": "Example Net"},
     "2001:db8::/32": {"asn": "AS64501", "as_name": "Sechs AG"},  # as IPinfo writes it
@@ -121,6 +123,17 @@ def test_names_of_systems_are_kept_until_the_database_changes(run: Run, tmp_path
     assert "Anew" in run("top", "-s", "srcas").stdout
 
 
+def test_without_a_home_nothing_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", homeless)
+    with places(write_database(tmp_path / "systems.mmdb", SYSTEMS), None) as here:
+        assert here.systems([64500, 64501, 0, 7]) == {64500: "Example Net", 64501: "Sechs AG"}
+    assert [file.name for file in tmp_path.iterdir()] == ["systems.mmdb"]
+
+
 def test_the_resolver_is_asked_on_demand_and_not_for_long(run: Run) -> None:
     assert "dstip_name" not in run("top", "-s", "dstip").stdout
     assert "localhost" in run("top", "-s", "dstip", "--dns").stdout
@@ -156,9 +169,19 @@ def test_services_are_of_protocols_that_have_ports() -> None:
     assert len(set(SERVICES)) == len(SERVICES) > 100
 
 
-def octets(config: Path, *arguments: str) -> bytes:
-    command = [sys.executable, "-m", "cli.main", *arguments, "-c", str(config)]
-    return subprocess.run(command, capture_output=True, check=True, timeout=60).stdout
+@pytest.fixture
+def octets(config: Path, monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]) -> Octets:
+    """Run a command in this process, a second less than in one of its own, and return what it prints."""
+
+    def run(*arguments: str) -> bytes:
+        monkeypatch.setattr(sys, "argv", ["flowkeep", *arguments, "-c", str(config)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        told = capsysbinary.readouterr()
+        assert ended.value.code == 0, told.err
+        return told.out
+
+    return run
 
 
 @pytest.mark.parametrize(
@@ -174,20 +197,20 @@ def octets(config: Path, *arguments: str) -> bytes:
         ("flows",),
     ],
 )
-def test_data_is_the_same_in_every_form(config: Path, asked: tuple[str, ...]) -> None:
+def test_data_is_the_same_in_every_form(octets: Octets, asked: tuple[str, ...]) -> None:
     now = datetime.now(UTC)
     span = ("-t", "-".join(f"{moment:%Y/%m/%d.%H:%M:%S}" for moment in (now - timedelta(minutes=30), now)))
-    rows = [json.loads(line) for line in octets(config, *asked, *span, "--json").splitlines()]
+    rows = [json.loads(line) for line in octets(*asked, *span, "--json").splitlines()]
     assert rows
-    parquet = pq.read_table(io.BytesIO(octets(config, *asked, *span, "-o", "parquet")))
-    arrow = pa.ipc.open_stream(octets(config, *asked, *span, "-o", "arrow")).read_all()
+    parquet = pq.read_table(io.BytesIO(octets(*asked, *span, "-o", "parquet")))
+    arrow = pa.ipc.open_stream(octets(*asked, *span, "-o", "arrow")).read_all()
     assert parquet.equals(arrow)
     assert parquet.column_names == list(rows[0])
     counted = [name for name in rows[0] if name in ("flows", "packets", "bytes", "srcip", "proto", "row", "column")]
     assert [{name: row[name] for name in counted} for row in parquet.to_pylist()] == [
         {name: row[name] for name in counted} for row in rows
     ]
-    lines = octets(config, *asked, *span, "-o", "csv").decode().splitlines()
+    lines = octets(*asked, *span, "-o", "csv").decode().splitlines()
     assert lines[0].split(",") == list(rows[0])
     assert len(lines) == len(rows) + 1
 

@@ -82,7 +82,8 @@ def test_names_are_stored_for_each_domain_and_do_not_overrule_the_exporter(confi
     assert "lo" in flowkeep("flows", "-A", "exporter,inif", "-c", str(config)).stdout
 
 
-def test_version_3_is_authenticated_and_encrypted(port: int) -> None:
+def test_version_3_is_authenticated_and_encrypted(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("enrichment.snmp._TIMEOUT", 0.5)
     agent = Agent("127.0.0.1", port, user=USER, authentication_key=KEY, privacy_key=PRIVATE)
     assert interfaces(agent) == interfaces(Agent("127.0.0.1", port, COMMUNITY))
     for wrong in (
