@@ -32,6 +32,8 @@ _RECORDS = 30
 _SAMPLED = 1 << 14 | 1000
 """Of the header: one packet in a thousand."""
 _BUFFER = 32 * 2**20
+_SETTLE = 0.2
+"""Seconds in which nfcapd is left alone when it has its port, and when it has read all, or it loses some flows."""
 _STORED = {
     "start": ("<i8", "Int64", "toUnixTimestamp64Milli(flow_start)"),
     "end": ("<i8", "Int64", "toUnixTimestamp64Milli(flow_end)"),
@@ -165,6 +167,7 @@ def _collect(options: Sequence[str], datagrams: Iterator[memoryview], file: Path
     ):
         try:
             await_queue(port)
+            time.sleep(_SETTLE)
             sender.connect(("127.0.0.1", port))
             send: Callable[[memoryview], int] = sender.send
             for number, datagram in enumerate(datagrams):
@@ -172,6 +175,7 @@ def _collect(options: Sequence[str], datagrams: Iterator[memoryview], file: Path
                 if number % _BURST == _BURST - 1:
                     await_queue(port)
             await_queue(port)
+            time.sleep(_SETTLE)
         finally:
             process.send_signal(signal.SIGTERM)
     (made,) = work.glob("nfcapd.[0-9]*")
