@@ -10,7 +10,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -169,9 +169,8 @@ def _collect(options: Sequence[str], datagrams: Iterator[memoryview], file: Path
             await_queue(port)
             time.sleep(_SETTLE)
             sender.connect(("127.0.0.1", port))
-            send: Callable[[memoryview], int] = sender.send
             for number, datagram in enumerate(datagrams):
-                send(datagram)
+                sender.send(datagram)
                 if number % _BURST == _BURST - 1:
                     await_queue(port)
             await_queue(port)

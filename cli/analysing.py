@@ -25,7 +25,7 @@ from cli.asking import (
     tell_unknown,
 )
 from cli.completing import statistics
-from cli.naming import Dns, Names, add_names, wants_names
+from cli.naming import Dns, Names, add_names
 from cli.options import ConfigOption, JsonOption
 from cli.tables import print_table
 from query import timespan
@@ -145,8 +145,7 @@ def compare(
         sql = comparison_report(by, order, asked.filter, n, *plans)
         keys = tuple(each.name for each in by)
         found = ask.rows((*keys, *COMPARED), sql)
-        if wants_names(names, form):
-            keys = add_names(found, keys, asked, ask, dns=dns, always=form is not None)
+        keys = add_names(found, keys, asked, ask, form, names, dns)
     for row in found:
         row["change"] = _change(row[order], row[f"{order}_before"])
     if form:
@@ -203,8 +202,7 @@ def percentile(
         source = plan if plan.from_rollups else ask.table
         sql = percentile_report(by, percent, asked.filter, since, until, seconds, n, source)
         found = ask.rows((*keys, *figures.values()), sql)
-        if wants_names(names, form):
-            keys = add_names(found, keys, asked, ask, dns=dns, always=form is not None)
+        keys = add_names(found, keys, asked, ask, form, names, dns)
     if form:
         hand_over(form, (*keys, *figures.values()), found)
         return

@@ -37,28 +37,31 @@ _SYSTEMS = frozenset({"srcas", "dstas", "as", "prevas", "nextas"})
 _INTERFACES = frozenset({"inif", "outif", "if"})
 
 
-def wants_names(named: bool | None, form: Data | None) -> bool:
-    """Say whether names are to be added: in tables unless told otherwise, in data only if told."""
-    return form is None if named is None else named
-
-
 def add_names(
-    rows: Sequence[Row], keys: Sequence[str], asked: Question, ask: Answers, *, dns: bool, always: bool
+    rows: Sequence[Row],
+    keys: Sequence[str],
+    asked: Question,
+    ask: Answers,
+    form: Data | None,
+    told: bool | None,
+    dns: bool,
 ) -> tuple[str, ...]:
     """Add to the rows what their keys are called; return the names of keys and of what was added, in turn.
 
-    Without `always` only columns are returned that have something to say.
+    Tables have it unless `told` otherwise, and of it what has something to say; data only if told, and then all of it.
     """
+    if not (form is None if told is None else told):
+        return tuple(keys)
     with ExitStack() as stack:
-        told = asked.config.enrichment
-        here = stack.enter_context(places(told.systems, told.countries))
+        files = asked.config.enrichment
+        here = stack.enter_context(places(files.systems, files.countries))
         columns: list[str] = []
         for key in keys:
             columns.append(key)
             for added, value in _naming(key, keys, rows, asked, ask, here, dns).items():
                 for row in rows:
                     row[added] = value(row)
-                if always or any(row[added] for row in rows):
+                if form or any(row[added] for row in rows):
                     columns.append(added)
     return tuple(columns)
 

@@ -29,7 +29,7 @@ from cli.asking import (
 )
 from cli.completing import statistics
 from cli.flow_formats import FORMATS, LineFormat
-from cli.naming import Dns, Names, add_names, wants_names
+from cli.naming import Dns, Names, add_names
 from cli.options import ConfigOption, JsonOption
 from cli.tables import print_table
 from query.reports import RATES, SUMS, flows_report, grouped_report, parse_statistic, rates
@@ -176,8 +176,7 @@ def _groups(order: str, asked: Question, n: int, sums: Sums, form: Data | None, 
         found = ask.rows((*keys, *SUMS), sql)
         for row in found:
             row |= rates(row["packets"], row["bytes"], row["first_seen"], row["last_seen"])
-        if wants_names(named, form):
-            keys = add_names(found, keys, asked, ask, dns=dns, always=form is not None)
+        keys = add_names(found, keys, asked, ask, form, named, dns)
     if form:
         hand_over(form, (*keys, *SUMS, *RATES), found)
         return
