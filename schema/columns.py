@@ -107,10 +107,10 @@ FLOW_COLUMNS: tuple[Column, ...] = (
     ),
     _time(
         "flow_start",
-        "Delta, ZSTD(1)",
+        "T64, LZ4",
         "First packet of the flow, by the exporter's clock. For sFlow, which carries no times, the time received.",
     ),
-    _time("flow_end", "Delta, ZSTD(1)", "Last packet of the flow, by the exporter's clock."),
+    _time("flow_end", "T64, LZ4", "Last packet of the flow, by the exporter's clock."),
     _enum("flow_type", FLOW_TYPES, "device", "Protocol that carried the flow."),
     _address("exporter", "device", "Source address of the export; for sFlow the agent address in the datagram."),
     _uint(

@@ -40,6 +40,7 @@ COMPUTED = {
     for table in SCHEMA.tables
     if (computed := [field.name for field in table.fields if field.alias])
 }
+CODECS = [f"flows.{name} is DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1))" for name in ("flow_start", "flow_end")]
 OLD = {1: schema_1, 2: schema_2, 3: schema_3}
 versions = pytest.mark.parametrize("version", OLD)
 
@@ -115,6 +116,7 @@ def test_schema_2_gets_columns_and_tables_and_nothing_else(node: Node) -> None:
         reasons = {step.reason for step in upgrade(admin, SCHEMA)}
         new = [column.name for column in FLOW_COLUMNS if column.name not in had]
         assert reasons == {
+            *CODECS,
             f"flows has no column {', '.join([*new, *COMPUTED['flows']])}",
             f"flows explains otherwise {', '.join(column.name for column in FLOW_COLUMNS if column.name in had)}",
             *(f"there is no table {table.name}" for table in STORED_TABLES),
@@ -142,6 +144,7 @@ def test_schema_3_gets_the_tables_of_rollups_and_its_rows_stay_as_they_are(node:
         assert others == {
             *(f"there is no table {table.name}" for table in ROLLUPS),
             *OF_HOLDS,
+            *CODECS,
             *(f"{name} lacks settings" for name in had),
             *(f"{name} has no column {', '.join(COMPUTED[name])}" for name in had),
             "flows says of itself 'flowkeep schema 3'",
