@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PACKAGES := abuse cli collector decoders demo enrichment intake ledger query retention rollups schema settings storage tenants
+PACKAGES := abuse cli collector decoders demo enrichment intake ledger query retention rollups schema settings sources storage tenants
 DEBIAN := snmpd softflowd pmacct nfdump nfdump-sflow tshark prometheus docker-compose systemd
 
 .PHONY: setup demo test check bench fuzz test-faults soak lock docs programs clean

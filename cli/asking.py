@@ -8,13 +8,12 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, TypeAlias
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
 
 from cli.answer_data import shown_value
 from cli.completing import filter_words
-from cli.options import configuration
+from cli.options import configuration, zone_named
 from cli.progress import watched
 from query import timespan
 from query.expression import Node
@@ -82,15 +81,8 @@ def question(
     zone: str = "",
 ) -> Question:  # fmt: skip
     """Return what the options of a command ask about; ConfigError for what is wrong with them."""
-    loaded, place = configuration(config), _zone(zone)
+    loaded, place = configuration(config), zone_named(zone) or UTC
     return Question(loaded, _wanted(words, file, loaded), *_span(last, window, place), place)
-
-
-def _zone(name: str) -> tzinfo:
-    try:
-        return ZoneInfo(name) if name else UTC
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ConfigError(f"--zone: there is no zone '{name}'; write one such as Europe/Berlin or UTC") from None
 
 
 def _span(last: str | None, window: str | None, zone: tzinfo) -> tuple[datetime, datetime]:

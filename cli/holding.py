@@ -36,6 +36,8 @@ _ON_LEDGER: Mapping[str, str] = {
     Action.RELEASE_REQUESTED: "release_requested",
     Action.RELEASE_APPROVED: "hold_released",
     Action.RELEASE_CANCELLED: "release_cancelled",
+    Action.SCOPE_CHANGED: "hold_changed",
+    Action.CASES_CLOSED: "hold_released",
 }
 _RELEASES = (Action.RELEASE_REQUESTED, Action.RELEASE_APPROVED)
 _COPY_SECONDS = 3600

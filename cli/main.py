@@ -33,6 +33,8 @@ FILES = {
     "cli.retaining": ("retention",),
     "cli.ledgering": ("ledger",),
     "cli.holding": ("hold",),
+    "cli.holder": ("who",),
+    "cli.casework": ("case",),
 }
 """The commands that each file's `add_to` adds."""
 

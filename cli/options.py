@@ -10,6 +10,7 @@ import urllib.request
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
 
@@ -51,6 +52,14 @@ def octets_of(address: str) -> bytes:
         return packed(ip_address(address))
     except ValueError:
         raise ConfigError(f"'{address}' is not an IP address") from None
+
+
+def zone_named(name: str | None) -> ZoneInfo | None:
+    """Return the zone of a --zone, None where none is given; ConfigError where there is no such zone."""
+    try:
+        return ZoneInfo(name) if name else None
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ConfigError(f"--zone: there is no zone '{name}'; write one such as Europe/Berlin or UTC") from None
 
 
 def ask_collector(config: Config, page: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.progress import Progress
 
+from abuse.casework import forget
 from cli import asking_policy, proving
 from cli.options import ConfigOption, JsonOption, client, configuration, print_json
 from cli.plan_text import plan_lines
@@ -191,6 +192,7 @@ def _run(at: Desk, wanted: dict[str, Any] | None, allowed: frozenset[Allowance],
             _certify(at, text)
         note(at.client, at.look().partitions, seen(at.client), now())
         expire(at.ledger, now() - timedelta(days=at.policy.ledger_days), now=now())
+        forget(at.data_dir, at.record, at.policy.case_days, now())
     _report(made, done, name, False, as_json)
 
 

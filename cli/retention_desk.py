@@ -35,6 +35,7 @@ class Desk:
     files: Files
     ledger: Ledger
     key: SigningKey
+    data_dir: Path
 
     def record(self, action: str, details: Mapping[str, Any]) -> None:
         """Put an action on the ledger, under the name of whoever is logged in."""
@@ -70,7 +71,7 @@ def desk(config: Path | None) -> Iterator[Desk]:
     policy, _ = read(loaded)
     ledger = loaded.data_dir / "ledger"
     with connect(loaded.storage, loaded.data_dir, "retention") as client:
-        yield Desk(policy, client, Files.of(loaded.data_dir), Ledger(ledger), SigningKey.load(ledger))
+        yield Desk(policy, client, Files.of(loaded.data_dir), Ledger(ledger), SigningKey.load(ledger), loaded.data_dir)
 
 
 def held_of(config: Path | None, keys: Sequence[Key]) -> Mapping[Key, Cover]:

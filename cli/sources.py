@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, time
 from pathlib import Path
 
+from abuse.allocation_history import record
+from collector.command_schedule import Task
 from collector.retained import Retained
 from retention.ages import limits, oldest_by_class
 from retention.expiry import lasting
@@ -25,6 +27,7 @@ from tenants.attribution import Attribution
 
 _PATIENCE = 5.0
 """Seconds for which the daemon waits for an answer about what is kept."""
+_NAMES_EVERY = 3600.0
 
 
 class FileSources:
@@ -38,8 +41,9 @@ class FileSources:
         command = (sys.executable, "-P", "-m", "cli.main")
         chosen = ("-c", str(file), "--json")
         self.purge: Sequence[str] = (*command, "retention", "purge", *chosen)
-        self.names: Sequence[str] = (*command, "names", *chosen) if any(each.snmp for each in config.exporters) else ()
+        self.tasks: Sequence[Task] = tuple(_tasks(config, command, chosen))
         self._policy: Policy | None = None
+        self._allocations: Allocations | None = None
 
     def files(self) -> list[Path]:
         """Return the allocations' and the policy's file."""
@@ -49,13 +53,14 @@ class FileSources:
         """Read both files and check them against each other."""
         policy, allocations = read(self._config)
         attribution = Attribution(allocations, policy)
-        self._policy = policy
+        self._policy, self._allocations = policy, allocations
         return attribution, len(allocations)
 
     def enforce(self) -> None:
         """Bring the tables to this version's schema, and their expiry to the policy where that is longer.
 
-        What shortens it deletes, and is for `flowkeep retention apply`.
+        What shortens it deletes, and is for `flowkeep retention apply`. What has changed of the allocations goes into
+        their history.
         """
         if self._policy is not None:
             with connect(self._config.storage, self._config.data_dir, "admin") as admin:
@@ -65,6 +70,8 @@ class FileSources:
                 if isinstance(self._config.storage, Embedded):  # whose own logs end with its process
                     schema = with_audit(schema, self._policy.log_days)
                 upgrade(admin, schema)
+                if self._allocations is not None:
+                    record(admin, self._allocations, datetime.now(UTC))
 
     def purge_at(self) -> time | None:
         """Return when the policy wants a purge each day."""
@@ -79,6 +86,15 @@ class FileSources:
             oldest = oldest_by_class(stored(client))
             holds = sum(hold.is_active(now) for hold in load(client))
         return Retained(oldest, limits(self._policy), holds)
+
+
+def _tasks(config: Config, command: Sequence[str], chosen: Sequence[str]) -> Iterator[Task]:
+    if any(exporter.snmp for exporter in config.exporters):
+        complaint = "not all exporters told the names of their interfaces"
+        yield Task((*command, "names", *chosen), _NAMES_EVERY, complaint)
+    if config.tenants_source:
+        complaint = "the allocations are not brought up to date"
+        yield Task((*command, "tenants", "fetch", *chosen), config.tenants_source.every_minutes * 60.0, complaint)
 
 
 def attribution(tenants: Path, retention: Path) -> Attribution:

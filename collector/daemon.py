@@ -20,12 +20,12 @@ from typing import Protocol
 from collector import lock
 from collector.accounts import Accounts
 from collector.clock import Clock
+from collector.command_schedule import CommandSchedule, Task
 from collector.endpoint import Answer, Endpoint
 from collector.keeper import Keeper
 from collector.listeners import Listeners, bind
 from collector.measurements import Attribution
 from collector.metrics import Metrics
-from collector.names_schedule import NamesSchedule
 from collector.overdue import OverdueError, raise_at_alarm
 from collector.position import JournalError
 from collector.purge_schedule import PurgeSchedule
@@ -60,8 +60,8 @@ class Sources(Protocol):
     """The module to be run as a worker: it knows them too."""
     purge: Sequence[str]
     """The command that purges."""
-    names: Sequence[str]
-    """The command that asks exporters for names; empty where none is to be asked."""
+    tasks: Sequence[Task]
+    """What else is to be run, and how often."""
 
     def files(self) -> list[Path]:
         """Return the files to watch for changes."""
@@ -104,7 +104,7 @@ class Daemon:
         self._watched_at = 0.0
         self._purges = PurgeWatch(config, self.metrics, clock, sources.retained)
         self._schedule = PurgeSchedule(sources.purge, clock)
-        self._names = NamesSchedule(sources.names)
+        self._tasks = [CommandSchedule(task) for task in sources.tasks]
         self._record = Record(config.data_dir / "ledger", clock, self._run)
         self._node: Node | None = None
 
@@ -167,7 +167,8 @@ class Daemon:
             self._receiver.stop()
             self._workers.stop()
             self._schedule.stop()
-            self._names.stop()
+            for task in self._tasks:
+                task.stop()
             if self._node:
                 self._node.stop()
             self._record.stopped()
@@ -233,7 +234,8 @@ class Daemon:
         self._purges.look()
         if self._ready:
             self._schedule.look(self._sources.purge_at())
-            self._names.look()
+            for task in self._tasks:
+                task.look()
         self._record.catch_up()
 
     def _restart_receiver(self) -> None:

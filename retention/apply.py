@@ -17,7 +17,8 @@ from retention.plan import Plan, Step, TtlStep, key_of
 from retention.policy import Policy
 from settings.errors import UserError
 from storage.client import Client
-from storage.ddl import FLOWS, category_ttl, flows_ttl, literal, modify_ttl
+from storage.ddl import FLOWS, category_ttl, flows_ttl, modify_ttl
+from storage.form import literal
 from storage.observe import Partition
 
 _PARTS = """

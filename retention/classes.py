@@ -76,13 +76,23 @@ class RecordClass(Kept):
     starts: Literal["recorded"] = "recorded"
 
 
+class CaseClass(Kept):
+    """The same of abuse cases.
+
+    Ages count from the moment at which a case was closed.
+    """
+
+    starts: Literal["closed"] = "closed"
+
+
 class Categories(Section):
     """What is kept beside flows.
 
     `counters` of sFlow agents, `discards`, packets that they discarded, and `rollups`, the sums of flows: each is a
     class of its own, whichever tenant its rows are of, and is not stored where it is not named. `ledger` is the record
     of what people and Flowkeep did, `logs` are what ClickHouse says of its queries, parts and sessions; these are
-    always made, and kept for 3650 and 90 days where the policy does not name them.
+    always made, and kept for 3650 and 90 days where the policy does not name them. `cases` are abuse cases that are
+    closed, with their reports: 365 days. How many cases a tenant had is counted, and stays.
     """
 
     counters: RetentionClass | None = None
@@ -90,6 +100,7 @@ class Categories(Section):
     rollups: RetentionClass | None = None
     ledger: RecordClass | None = None
     logs: RecordClass | None = None
+    cases: CaseClass | None = None
 
 
 class Limits(Section):

@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 
 from retention.grace import with_grace
 from retention.policy import CATEGORIES, Policy
-from storage.ddl import FLOWS, Schema
+from storage.ddl import FLOWS
 from storage.ddl import wanted as wanted_schema
+from storage.form import Schema
 from storage.observe import Observed, ttl_days
 
 

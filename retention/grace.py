@@ -13,7 +13,8 @@ from datetime import UTC, datetime, timedelta
 from retention.holds import Hold
 from retention.policy import CATEGORIES
 from storage.client import Client
-from storage.ddl import FLOWS, Schema, Table
+from storage.ddl import FLOWS
+from storage.form import Schema, Table
 from storage.observe import Observed, Partition, partitions
 
 PREFIX = "dropped_"

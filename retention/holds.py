@@ -45,13 +45,18 @@ class Clock(StrEnum):
 
 
 class Action(StrEnum):
-    """What happens to a hold."""
+    """What happens to a hold.
+
+    The last two are of safety holds that cases placed: they go by which of these are open, and need no second person.
+    """
 
     PLACED = "placed"
     EXTENDED = "extended"
     RELEASE_REQUESTED = "release_requested"
     RELEASE_APPROVED = "release_approved"
     RELEASE_CANCELLED = "release_cancelled"
+    SCOPE_CHANGED = "scope_changed"
+    CASES_CLOSED = "cases_closed"
 
 
 TERMS = {Clock.EPOC: (60, 30), Clock.PRESERVATION: (90, 90)}
@@ -202,7 +207,8 @@ def _scope_of(event: Event) -> Scope:
 
 def _doubtful(hold: Hold, event: Event, doubt: str) -> Hold:
     """Return the hold, active until it is released anew."""
-    scope = hold.scope.joined(_scope_of(event)) if event.action == Action.PLACED else hold.scope
+    says = event.action in (Action.PLACED, Action.SCOPE_CHANGED)
+    scope = hold.scope.joined(_scope_of(event)) if says else hold.scope
     return replace(_unreleased(hold), scope=scope, doubts=(*hold.doubts, doubt))
 
 
@@ -219,7 +225,7 @@ def _placed(hold: Hold | None, event: Event) -> Hold:
         raise _DoubtError("it is not the first event, so that one is missing")
     details = event.details
     kind, clock, days = Kind(details["kind"]), Clock(details["clock"]), details["days"]
-    if (kind is Kind.SAFETY) != (clock is Clock.SAFETY):
+    if clock not in ((Clock.SAFETY, Clock.CASE) if kind is Kind.SAFETY else (*TERMS, Clock.CASE)):
         raise _DoubtError(f"a {kind} hold cannot go by the clock '{clock}'")
     length, between = _lengths(clock, days)
     expires = event.time + timedelta(days=length) if length else None
@@ -297,6 +303,28 @@ def _release_cancelled(hold: Hold | None, event: Event) -> Hold:
     return _unreleased(hold)
 
 
+def _scope_changed(hold: Hold | None, event: Event) -> Hold:
+    return replace(_of_cases(hold, event), scope=read_scope(event.details["scope"]))
+
+
+def _cases_closed(hold: Hold | None, event: Event) -> Hold:
+    hold = _of_cases(hold, event)
+    reason = _said(event.details, "reason")
+    return replace(
+        hold, requested=event.time, requested_by=event.by, release_reason=reason, released=event.time,
+        approved_by=event.by,
+    )  # fmt: skip
+
+
+def _of_cases(hold: Hold | None, event: Event) -> Hold:
+    hold = _running(hold, event)
+    if hold.kind is not Kind.SAFETY or hold.clock is not Clock.CASE:
+        raise _DoubtError("only a safety hold that cases placed goes by which of them are open")
+    if hold.released is not None:
+        raise _DoubtError("it is released already")
+    return hold
+
+
 def _running(hold: Hold | None, event: Event) -> Hold:
     if hold is None:
         raise _DoubtError("nothing is known of how it was placed")
@@ -325,4 +353,6 @@ _STEPS: Mapping[Action, Callable[[Hold | None, Event], Hold]] = {
     Action.RELEASE_REQUESTED: _release_requested,
     Action.RELEASE_APPROVED: _release_approved,
     Action.RELEASE_CANCELLED: _release_cancelled,
+    Action.SCOPE_CHANGED: _scope_changed,
+    Action.CASES_CLOSED: _cases_closed,
 }

@@ -49,6 +49,7 @@ from tenants.allocations import Allocations
 
 _MAX_FAULTS = 20
 _DAY = timedelta(days=1)
+_CASE_DAYS = 365
 
 CATEGORIES: Mapping[str, Category] = {table.name: table.category for table in STORED_TABLES}
 """The category of each table that is not the flows'."""
@@ -139,7 +140,7 @@ class Policy(Section):
             faults = [
                 _fault((*location, "keep_for"), f"{kept.keep_for}d from {today} on end after {WRAPS}, which {_WRAPPED}")
                 for location, kept in self._all()
-                if location != ("categories", "ledger")  # which is no table of ClickHouse's
+                if location[1] not in ("ledger", "cases")  # which are no tables of ClickHouse's
                 and today + (1 + kept.keep_for + self.ttl_margin) * _DAY >= WRAPS
             ]
             if faults:
@@ -182,6 +183,11 @@ class Policy(Section):
     def ledger_days(self) -> int:
         """For how many days an entry of the audit ledger is kept: as long as can be where the policy does not say."""
         return self.categories.ledger.keep_for if self.categories.ledger else MOST_DAYS
+
+    @property
+    def case_days(self) -> int:
+        """For how many days an abuse case is kept that is closed."""
+        return self.categories.cases.keep_for if self.categories.cases else _CASE_DAYS
 
     @property
     def log_days(self) -> int:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from retention.plan import SUMMED, Key, key_of
 from storage.client import Client
-from storage.ddl import literal
+from storage.form import literal
 from storage.observe import Partition
 
 _SEEN = """

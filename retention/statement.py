@@ -29,6 +29,7 @@ _WHAT = {
     "rollups": "sums of traffic without addresses",
     "ledger": "the record of what staff and systems did with the data",
     "logs": "the database's own logs of queries",
+    "cases": "abuse cases that are closed, with the reports",
 }
 
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from settings.source import Section, load_yaml
+from settings.tenant_source import HttpSource, NetBoxSource
 
 _SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)\s*([KMGT]?)i?B?", re.IGNORECASE)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
@@ -238,6 +239,7 @@ class Config(Section):
     exporters: list[Exporter] = Field(default_factory=list)
     allow_unlisted_exporters: bool = False
     tenants: File
+    tenants_source: Annotated[HttpSource | NetBoxSource, Field(discriminator="kind")] | None = None
     retention: File
     storage: Annotated[Embedded | Server, Field(discriminator="mode")]
     journal: Journal = Journal()

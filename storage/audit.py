@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from storage.ddl import RECALCULATE, Field, Schema, Table, View
+from storage.ddl import RECALCULATE
+from storage.form import Field, Schema, Table, View
 
 DEFAULT_DAYS = 90
 _NAME = "LowCardinality(String)"

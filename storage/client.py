@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import clickhouse_connect
 from clickhouse_connect.driver.exceptions import ClickHouseError
+from clickhouse_connect.driver.external import ExternalData
 
 from settings.config import Embedded, Server
 from settings.errors import RefusalError, UnreachableError, UserError
@@ -72,6 +73,15 @@ class Result:
     rows: list[tuple[Any, ...]]
 
 
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """A table that goes along with one query: its name, its columns (`name Type, ...`) and its rows, tab-separated."""
+
+    name: str
+    structure: str
+    rows: bytes
+
+
 class Reading(NamedTuple):
     """How far a query has come: rows that it has read, and that it has to read by what ClickHouse knows so far."""
 
@@ -96,6 +106,10 @@ class _Endpoint:
 
 def _named(query_id: str) -> dict[str, Any] | None:
     return {"query_id": query_id} if query_id else None
+
+
+def _external(beside: Beside) -> ExternalData:
+    return ExternalData(file_name=beside.name, fmt="TabSeparated", structure=beside.structure, data=beside.rows)
 
 
 def connect(storage: Embedded | Server, data_dir: Path, role: str, patience: float = _ANSWER_SECONDS) -> Client:
@@ -149,14 +163,24 @@ class Client:
         known = self._http.server_settings
         self._insert_settings = _INSERT | {name: value for name, value in _INSERT_WHERE_KNOWN.items() if name in known}
 
-    def query(self, sql: str, parameters: Mapping[str, object] | None = None, query_id: str = "") -> Result:
+    def query(
+        self,
+        sql: str,
+        parameters: Mapping[str, object] | None = None,
+        query_id: str = "",
+        beside: Beside | None = None,
+    ) -> Result:
         """Run one SELECT; `parameters` fill its `{name:Type}` placeholders on the server.
 
-        While it runs, `reading` tells how far the one with that `query_id` has come.
+        While it runs, `reading` tells how far the one with that `query_id` has come. The table `beside` is there for
+        this query alone.
         """
         with self._errors():
             result = self._http.query(
-                sql, parameters=dict(parameters) if parameters else None, settings=_named(query_id)
+                sql,
+                parameters=dict(parameters) if parameters else None,
+                settings=_named(query_id),
+                external_data=_external(beside) if beside else None,
             )
         return Result(list(result.column_names), list(result.result_rows))
 

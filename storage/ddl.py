@@ -7,12 +7,13 @@ The tables of `schema.tables` are laid out like it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from types import MappingProxyType
 
 from schema.aliases import aliases
 from schema.columns import FLOW_COLUMNS, VERSION, Column
 from schema.tables import DISCARDS, STORED_TABLES
+from storage.form import Field, Former, Schema, Table, View, literal
 from storage.held_tables import COPIES, EVENTS, GONE, HELD_COLUMNS, SEARCHED, held, whole, whole_select
 
 FLOWS = "flows"
@@ -22,87 +23,6 @@ DEDUPLICATION_WINDOW = 100_000
 
 RECALCULATE = (("materialize_ttl_recalculate_only", "1"),)
 """Makes MODIFY TTL give existing parts their new expiry without rewriting them; deleting is left to TTL merges."""
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One column as ClickHouse describes it; `codec` and `comment` may be empty. One with an `alias` is computed."""
-
-    name: str
-    type: str
-    codec: str = ""
-    comment: str = ""
-    alias: str = ""
-
-    @property
-    def sql(self) -> str:
-        """The column's definition."""
-        comment = f" COMMENT {literal(self.comment)}" if self.comment else ""
-        return f"`{self.name}` {self.kind}{comment}"
-
-    @property
-    def kind(self) -> str:
-        """The type, and how values are packed or computed."""
-        codec = f" CODEC({self.codec})" if self.codec else ""
-        alias = f" ALIAS {self.alias}" if self.alias else ""
-        return f"{self.type}{alias}{codec}"
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """One table; expressions are as ClickHouse prints them, so that wanted and observed ones compare as text.
-
-    `keeps_ttl` says that a TTL which such a table has already stays as it is. `former_order` is the key of an earlier
-    version, which a table keeps: ClickHouse cannot sort one anew in place, and a slower one is better than none.
-    """
-
-    name: str
-    fields: tuple[Field, ...]
-    order_by: str
-    partition_by: str = ""
-    primary_key: str = ""
-    engine: str = "MergeTree"
-    ttl: str = ""
-    indexes: tuple[str, ...] = ()
-    settings: tuple[tuple[str, str], ...] = ()
-    comment: str = ""
-    keeps_ttl: bool = field(default=False, compare=False)
-    former_order: str = field(default="", compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """A materialized view that carries rows on into a table; or, without one, a plain view of these `columns`."""
-
-    name: str
-    target: str
-    select: str
-    columns: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Former:
-    """A table of an earlier version with these `columns`; `select` makes rows of the table `heir` from it."""
-
-    name: str
-    columns: frozenset[str]
-    heir: str
-    select: str
-
-
-@dataclass(frozen=True, slots=True)
-class Schema:
-    """All that a database of ours holds, its version, and the tables that it no longer has."""
-
-    version: int
-    tables: tuple[Table, ...]
-    views: tuple[View, ...] = ()
-    formers: tuple[Former, ...] = ()
-
-
-def literal(text: str) -> str:
-    """Return `text` as an SQL string literal."""
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def create_table(table: Table) -> str:
@@ -274,7 +194,30 @@ _FORMERS = (
     ),
 )
 
+ALLOCATIONS = Table(
+    "allocation_history",
+    (
+        Field("learned", _TIME),
+        Field("change", "Enum8('added' = 0, 'withdrawn' = 1)"),
+        Field("first", "IPv6"),
+        Field("length", "UInt8"),
+        *(Field(name, "LowCardinality(String)") for name in ("tenant", "resource", "service", "region", "class")),
+        Field("valid_from", "Int64"),
+        Field("valid_to", "Int64"),
+    ),
+    order_by="first, length, valid_from, learned",
+    comment="Rows of the allocation file as they were added and withdrawn; what is not withdrawn counts",
+)
+LOADS = Table(
+    "allocation_loads",
+    (Field("learned", _TIME), Field("digest", "String"), Field("allocations", "UInt64")),
+    order_by="learned",
+    comment="When the allocation file was read and had changed, and the digest of what was read",
+)
+
 _SMALL = (
+    ALLOCATIONS,
+    LOADS,
     Table(
         "purges",
         (

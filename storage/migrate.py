@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from settings.errors import RefusalError
-from storage.ddl import FLOWS, Field, Former, Schema, Table, create_table, create_view, literal, modify_ttl
+from storage.ddl import FLOWS, create_table, create_view, modify_ttl
+from storage.form import Field, Former, Schema, Table, literal
 from storage.observe import Observed
 
 

@@ -57,7 +57,12 @@ def encode_rows(table: StoredTable, rows: Rows) -> tuple[list[str], list[Buffer]
 
     What the table does not know is passed over. ValueError for a Nullable where the table has no NULL.
     """
-    columns = [column for column in table.columns if column.name in rows.columns]
+    return encode_columns(table.columns, rows)
+
+
+def encode_columns(known: Sequence[Column], rows: Rows) -> tuple[list[str], list[Buffer]]:
+    """Return the same by the columns of a table that is none of `schema.tables`."""
+    columns = [column for column in known if column.name in rows.columns]
     values = [(column.name, column.clickhouse, _values(column, rows.columns[column.name])) for column in columns]
     return [column.name for column in columns], _block(rows.rows, values)
 

@@ -11,7 +11,8 @@ from datetime import date, datetime
 
 from schema.tables import STORED_TABLES
 from storage.client import Client
-from storage.ddl import FLOWS, Field, Table
+from storage.ddl import FLOWS
+from storage.form import Field, Table
 
 _TTL = re.compile(r" TTL (.*?)(?: SETTINGS .*)?$", re.DOTALL)
 _BRANCH = re.compile(r"retention_class = '((?:[^'\\]|\\.)*)', (\d+)")

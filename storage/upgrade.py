@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from storage.client import Client
-from storage.ddl import Schema
+from storage.form import Schema
 from storage.migrate import Step, plan
 from storage.observe import observe
 

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from collector.names_schedule import NamesSchedule
 from enrichment.snmp import Agent, SnmpError, interfaces
 from settings.config import load_config
 from settings.errors import ConfigError
@@ -128,26 +127,3 @@ def test_what_cannot_be_asked_is_refused(database: Node, tmp_path: Path, told: s
 def test_no_exporter_to_ask_is_said(database: Node, tmp_path: Path) -> None:
     done = flowkeep("names", "-c", str(configured(database, tmp_path)))
     assert (done.returncode, "no exporter has 'snmp'" in done.stderr) == (2, True)
-
-
-def test_the_daemon_asks_at_once_and_again_after_an_hour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    told = tmp_path / "told"
-    schedule = NamesSchedule(["sh", "-c", f"echo asked >> {told}"])
-
-    def looked(times: int) -> str:
-        for _ in range(times):
-            schedule.look()
-            time.sleep(0.02)
-        return told.read_text()
-
-    deadline = time.monotonic() + 30
-    schedule.look()
-    while not told.exists() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert looked(10) == "asked\n"
-    clock = time.monotonic
-    monkeypatch.setattr("collector.names_schedule.time.monotonic", lambda: clock() + 3601)
-    while looked(1) != "asked\nasked\n":
-        assert clock() < deadline
-    schedule.stop()
-    NamesSchedule([]).look()

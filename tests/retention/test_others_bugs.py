@@ -52,7 +52,7 @@ def test_each_setting_of_policy_and_configuration_is_read_somewhere() -> None:
     assert {Policy, Config} <= kinds
     settings = {f"{kind.__name__}.{name}" for kind in kinds - BY_NAME for name in kind.model_fields}
     assert set(Passwords.model_fields) == set(ROLES)
-    assert set(Categories.model_fields) <= {category.value for category in Category} | {"ledger", "logs"}
+    assert set(Categories.model_fields) <= {category.value for category in Category} | {"ledger", "logs", "cases"}
     read = names_read()
     assert {setting for setting in settings if setting.partition(".")[2] not in read} == set()
 

@@ -54,7 +54,7 @@ def test_rows_of_a_class_that_their_table_has_not_are_unexplained(policy: Policy
 
 
 def test_every_category_can_be_named() -> None:
-    assert set(Categories.model_fields) == {*Category, "ledger", "logs"}
+    assert set(Categories.model_fields) == {*Category, "ledger", "logs", "cases"}
 
 
 @pytest.mark.parametrize("section", ["", "categories: {}\n"])
@@ -163,7 +163,7 @@ def test_no_age_outlasts_the_32_bits_of_clickhouses_expiry(tmp_path: Path) -> No
         "classes.extended.keep_for",
         "categories.counters.keep_for",
         "categories.rollups.keep_for",
-        "categories.logs.keep_for",  # but not the ledger's, which is no table
+        "categories.logs.keep_for",  # but not the ledger's and the cases', which are no tables
     ]
 
 

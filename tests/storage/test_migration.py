@@ -14,7 +14,7 @@ from schema.columns import FLOW_COLUMNS, VERSION
 from schema.rollups import ROLLUPS
 from schema.tables import STORED_TABLES
 from storage.client import Client
-from storage.ddl import NAMINGS, wanted
+from storage.ddl import ALLOCATIONS, LOADS, NAMINGS, wanted
 from storage.embedded import Node
 from storage.held_tables import COPIES, EVENTS, GONE, HELD_COLUMNS, SEARCHED, whole
 from storage.held_tables import held as held_name
@@ -28,6 +28,7 @@ from tests.storage.batches import every_column, every_column_of
 
 SCHEMA = wanted({"basic": 16})
 OF_HOLDS = {
+    *(f"there is no table {table.name}" for table in (ALLOCATIONS, LOADS)),
     *(f"there is no table {name}" for name in ("partitions_seen", EVENTS, COPIES, GONE, *map(held_name, HELD_COLUMNS))),
     *(f"there is no view {whole(table)}" for table in SEARCHED),
 }

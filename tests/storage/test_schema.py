@@ -16,8 +16,9 @@ from schema.tables import STORED_TABLES, Category, StoredTable
 from settings.errors import RefusalError
 from storage.audit import with_audit
 from storage.client import Client
-from storage.ddl import Table, category_ttl, create_table, flows_ttl, wanted
+from storage.ddl import category_ttl, create_table, flows_ttl, wanted
 from storage.embedded import Node
+from storage.form import Table
 from storage.migrate import Step, plan
 from storage.observe import Observed, observe, partitions, ttl_days
 from storage.upgrade import upgrade

@@ -1,0 +1,132 @@
+"""Reports come in: originals are kept, duplicates folded, cases opened by holder, flows held, and verdicts given."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, tzinfo
+from pathlib import Path
+
+from abuse import safety
+from abuse.desk import Desk
+from abuse.investigation import investigate
+from abuse.store import Case
+from abuse.who import Answer, answers
+from intake.limits import LIMITS
+from intake.read import read
+from intake.report import Message, Report
+from settings.errors import ConfigError
+
+_SAME_CASE = timedelta(days=7)
+"""Reports about an address, its holder and one kind belong together while they are about times so near each other."""
+_MAILDIR = ("new", "cur")
+
+
+@dataclass(slots=True)
+class Taken:
+    """What came of files: cases opened (`opened`) and added to, reports new and known, parts that could not be read.
+
+    `rows` of flows were copied for holds; `problems` are bounds that were met.
+    """
+
+    messages: int = 0
+    reports: int = 0
+    duplicates: int = 0
+    unread: int = 0
+    rows: int = 0
+    opened: list[Case] = field(default_factory=list)
+    added: set[str] = field(default_factory=set)
+    problems: list[str] = field(default_factory=list)
+
+
+def files(paths: Iterable[Path]) -> Iterator[Path]:
+    """Yield the files that are meant: those named, and those in a folder or maildir, in the order of their names."""
+    for path in paths:
+        if not path.is_dir():
+            yield path
+            continue
+        parts = [path / name for name in _MAILDIR] if (path / "new").is_dir() else [path]
+        yield from sorted(file for part in parts for file in part.glob("*") if file.is_file())
+
+
+def take(desk: Desk, paths: Iterable[Path], zone: tzinfo | None = None, tolerance: timedelta | None = None) -> Taken:
+    """Take in the reports in some files; what was taken in before is known again. Each file is done whole or not.
+
+    `zone` is that of times without one, where somebody knows it. ConfigError for a file that cannot be opened.
+    """
+    taken = Taken()
+    for path in paths:
+        octets = _octets(path)
+        message = read(octets, path.name, desk.now, zone)
+        digest = hashlib.sha256(octets).hexdigest()
+        desk.record("case", {"what": "message taken in", "sha256": digest, "reports": len(message.reports)})
+        opened, added = _file(desk, message, digest, path.name, octets, taken)
+        if opened:
+            taken.rows += safety.keep(desk, opened)
+        for case in added:
+            safety.widen(desk, desk.store.case(case))
+        touched = [*(case.id for case in opened), *added]
+        if touched:
+            investigate(desk, touched, tolerance)
+        taken.opened += [desk.store.case(case.id) for case in opened]
+        taken.added |= added
+    return taken
+
+
+def _octets(path: Path) -> bytes:
+    """Return a file's octets, no more than are read of a message and one."""
+    try:
+        with path.open("rb") as file:
+            return file.read(LIMITS.message + 1)
+    except OSError as error:
+        raise ConfigError(f"{path}: {os.strerror(error.errno or 0)}") from None
+
+
+def _file(
+    desk: Desk, message: Message, digest: str, name: str, octets: bytes, taken: Taken
+) -> tuple[list[Case], set[str]]:
+    """Put a message and its reports on file; return the cases that it opened, and those that it added to."""
+    holders = answers(desk.query, [(one.address, one.when.earliest, one.when.latest) for one in message.reports])
+    opened: dict[str, Case] = {}
+    added: set[str] = set()
+    with desk.store.changing():
+        desk.store.keep(digest, desk.now, name, message.sender, message.subject, octets)
+        for part in message.unread:
+            desk.store.set_aside(digest, part.place, part.why, part.excerpt)
+        for report in message.reports:
+            if desk.store.again(report.digest):
+                taken.duplicates += 1
+                continue
+            answer = holders[report.address, report.when.earliest, report.when.latest]
+            case = _case_of(desk, report, answer)
+            if case is None:
+                case = desk.store.open(desk.now, desk.person, report.kind, str(report.address), answer.tenants)
+                opened[case.id] = case
+            elif case.id not in opened:
+                added.add(case.id)
+            desk.store.file(case.id, report, digest)
+            desk.store.happen(
+                case.id, desk.now, desk.person, "reported", {"report": report.digest, "by": report.reporter}
+            )
+            taken.reports += 1
+    taken.messages += 1
+    taken.unread += len(message.unread)
+    taken.problems += message.problems
+    return list(opened.values()), added
+
+
+def _case_of(desk: Desk, report: Report, answer: Answer) -> Case | None:
+    """Return the open case that a report belongs to."""
+    for case in desk.store.open_of(str(report.address)):
+        if case.tenants != answer.tenants or (case.kind and report.kind and case.kind != report.kind):
+            continue
+        times = [moment for one in desk.store.reports([case.id]) for moment in _ends(one.report)]
+        if min(times) - _SAME_CASE <= report.when.latest and report.when.earliest <= max(times) + _SAME_CASE:
+            return case
+    return None
+
+
+def _ends(report: Report) -> tuple[datetime, datetime]:
+    return report.when.earliest, report.when.latest
