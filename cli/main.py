@@ -28,12 +28,12 @@ FILES = {
     "cli.analysing": ("matrix", "compare", "percentile"),
     "cli.interfaces": ("interfaces",),
     "cli.fetching": ("names",),
+    "cli.holder": ("who",),
     "cli.helping": ("help",),
     "cli.tenancy": ("tenants",),
     "cli.retaining": ("retention",),
     "cli.ledgering": ("ledger",),
     "cli.holding": ("hold",),
-    "cli.holder": ("who",),
     "cli.casework": ("case",),
 }
 """The commands that each file's `add_to` adds."""
