@@ -22,7 +22,7 @@ from settings.errors import ConfigError, RefusalError
 
 _KINDS = {
     "login_attack": "attempts to log in", "port_scan": "port scans", "ddos": "an attack by volume", "spam": "spam",
-    "infected_host": "signs of an infection", "": "abuse",
+    "botnet": "signs of an infection", "": "abuse",
 }  # fmt: skip
 _CATEGORIES = {
     "spam": "messaging",

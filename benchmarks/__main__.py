@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from benchmarks import attribution, decode, end_to_end, header, peer_loads, questions, retention, stages, table
+from benchmarks import attribution, decode, end_to_end, header, peer_loads, questions, reports, retention, stages, table
 
 Bench = Callable[[], Iterator[dict[str, Any]]]
 _PEERS_BEAR = 600_000
@@ -40,7 +40,7 @@ def main() -> None:
     parser.add_argument("names", nargs="*", help="which; without any, all")
     parser.add_argument("--rate", type=rates_of, default="200k,300k,600k,1M", help="of the loads, flows/s: 200k,1M")
     parser.add_argument("--seconds", type=float, default=20.0, help="how long each load goes on")
-    parser.add_argument("--flows", type=_count_of, default="20M", help="of the questions: 20M, 100M")
+    parser.add_argument("--flows", type=_count_of, default="20M", help="of the questions and reports: 20M, 100M")
     parser.add_argument("--workers", type=int, default=1, help="the configuration's `workers` under load")
     parser.add_argument("--sockets", type=int, default=1, help="the configuration's `sockets_per_port` under load")
     chosen = parser.parse_args()
@@ -74,6 +74,7 @@ def _benches(chosen: argparse.Namespace) -> dict[str, Bench]:
         "receive": partial(stages.run_receive, chosen.seconds),
         "end_to_end": partial(end_to_end.run, chosen.rate, chosen.seconds, settings),
         "questions": partial(questions.run, chosen.flows),
+        "reports": partial(reports.run, chosen.flows),
         "retention": retention.run,
         "peers": partial(peer_loads.run, [borne], chosen.seconds),
     }

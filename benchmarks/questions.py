@@ -64,7 +64,7 @@ def run(flows: int) -> Iterator[dict[str, Any]]:
     ):
         admin.create_database()
         upgrade(admin, wanted({"basic": 365, "standard": 365}))
-        _fill(admin, since, until, flows)
+        fill(admin, since, until, flows)
         with node.connect("query") as client:
             for name, ask in _questions(until).items():
                 plan, rows, seconds = _asked(client, ask)
@@ -76,7 +76,8 @@ def run(flows: int) -> Iterator[dict[str, Any]]:
         yield from questions_nfdump.run(admin, Path(directory), since, _DAYS * 24, _BUSY, _ORDINARY)
 
 
-def _fill(admin: Client, since: datetime, until: datetime, flows: int) -> None:
+def fill(admin: Client, since: datetime, until: datetime, flows: int) -> None:
+    """Fill the tables with flows from `since` to `until`, and merge them as those of days that are over."""
     ms = timedelta(milliseconds=1)
     span, begin = (until - since) // ms, int(since.timestamp() * 1000)
     for first in range(0, flows, _AT_ONCE):

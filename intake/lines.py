@@ -19,7 +19,8 @@ _BEFORE = 48
 _TO = re.compile(
     r"(?i:\b(?:dst|dest|destination|daddr|target|victim)(?:[ _-]?(?:ip|host|addr\w{0,4}))?[^\w]{0,4}$|"
     r"\b(?:to|against|towards?|into)[ ]+(?:\w+[ ]+){0,3}[\[(]?$|"
-    r"\b(?:on|at|our)[ ]+(?:(?:our|the|this|my|local|own|ip|host|server|machine|address)[ ]+){0,3}[\[(]?$|"
+    r"\b(?:on|at)[ ]+(?:(?:the|this|local|own|ip|host|server|machine|address)[ ]+){0,3}[\[(]?$|"
+    r"\b(?:our|my)\b(?:(?!\b(?:from|by|your|src|source|attacker)\b)[^:;]){0,40}$|"
     r"\bdst[ ]+\w{1,16}:$|\bladdr=$)"
 )
 _FROM = re.compile(
@@ -33,7 +34,10 @@ _SUSPECT = re.compile(
     r"\b(?:source|src|reported|remote)[ _-]?(?:ip|address)\b)"
 )
 _BANNED = re.compile(r"(?i:\W{0,4}(?:has just been|has been|was|is|been) (?:just )?(?:banned|blocked|blacklisted))")
-_ARROW = re.compile(r"[ \]]{0,3}(?:-{1,3}>|={1,2}>|→|>)[ \[]{0,3}")
+_ARROW = re.compile(r"[ \]]{0,8}(?P<port>[0-9]{1,5})?[ ]{0,8}(?:-{1,3}>|={1,2}>|→|>)[ \[]{0,8}", re.ASCII)
+_PORT_BEHIND = re.compile(r"[ ]{1,8}(?P<port>[0-9]{1,5})(?![\w.:])", re.ASCII)
+_TRACE = re.compile(r"(?i:[ \t>*|]{0,8}received[ ]?:)")
+"""The trace of a mail: its lines name hosts of every side."""
 _SOURCE_PORT = re.compile(
     r"(?i:\b(?:spt|sport|src[ _-]?port|source[ _-]?port)[ =:\"]{1,4}|<port>)(?P<port>[0-9]{1,5})(?!\w)", re.ASCII
 )
@@ -144,6 +148,8 @@ def role(line: str, mention: addresses.Mention, after: int) -> Role:
     if _BANNED.match(line, mention.end):
         return Role.SUSPECT
     words = line[max(after, mention.start - _BEFORE) : mention.start]
+    if _TRACE.match(line):
+        return Role.UNTOLD
     if _TO.search(words):
         return Role.TOLD_TARGET
     if _SUSPECT.search(words):
@@ -152,13 +158,20 @@ def role(line: str, mention: addresses.Mention, after: int) -> Role:
 
 
 def _directed(line: str, roles: list[tuple[Role, addresses.Mention]]) -> list[tuple[Role, addresses.Mention]]:
-    """Return the roles with those that an arrow tells: from the address before it to the one behind it."""
+    """Return the roles with those that an arrow tells: from the address before it to the one behind it.
+
+    Where a port stands between the first address and the arrow, one stands behind the second as well.
+    """
     told = list(roles)
     for place in range(len(told) - 1):
-        arrow = _ARROW.match(line, told[place][1].end)
-        if arrow and arrow.end() == told[place + 1][1].start:
-            told[place] = (max(told[place][0], Role.TOLD_SOURCE), told[place][1])
-            told[place + 1] = (Role.TOLD_TARGET, told[place + 1][1])
+        (its, one), (_, other) = told[place], told[place + 1]
+        arrow = _ARROW.match(line, one.end)
+        if arrow and arrow.end() == other.start:
+            behind = _PORT_BEHIND.match(line, other.end) if arrow["port"] else None
+            if behind:
+                one = replace(one, port=addresses.port(arrow["port"]))
+                other = replace(other, port=addresses.port(behind["port"]))
+            told[place], told[place + 1] = (max(its, Role.TOLD_SOURCE), one), (Role.TOLD_TARGET, other)
     return told
 
 

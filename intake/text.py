@@ -8,8 +8,8 @@ import re
 _MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 _CHARSET = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,39}", re.ASCII)
 _CHARSETS = re.compile(
-    r"utf-(8|16|32)(-[lb]e)?|iso8859-\d+|cp\d{3,4}|koi8-[rut]|mac-\w+|gb\w+|hz|big5\w*|euc_\w+|shift_jis\w*|iso2022_\w+|"
-    r"johab|tis-620|ptcp154",
+    r"utf-(8|16|32)(-[lb]e)?|iso8859-\d+|cp\d{3,4}|koi8-[rut]|mac-\w+|gb\w+|hz|big5\w*|euc_\w+|shift_jis\w*|"
+    r"iso2022_\w+|johab|tis-620|ptcp154",
     re.ASCII,
 )
 """What mail is written in, as Python names it. Other codecs, such as punycode, take time in the square of the text."""

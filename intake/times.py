@@ -35,7 +35,7 @@ _CLOCK = (
     r"(?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2})(?:[.,](?P<fraction>[0-9]{1,9}))?)?(?![0-9])"
     r"(?:[ ]?(?P<half>[AaPp])\.?[Mm](?![A-Za-z])\.?)?"
 )
-_THEN = rf"(?:(?:[Tt]|:|[ ,_]{{1,3}}(?:at[ ])?){_CLOCK}(?:{WRITTEN})?)?"
+_THEN = rf"(?:(?:[Tt:]|-(?=[0-9:]{{8}})|[ ,_]{{1,3}}(?:at[ ]|um[ ]|-[ ])?){_CLOCK}(?:{WRITTEN})?)?"
 _WEEKDAY = r"(?:(?i:mon|tue|wed|thu|fri|sat|sun)[a-z]{0,6}[.,]?[ ]{1,2})?"
 _NUMBER = r"(?P<day>[0-9]{1,2})(?:st|nd|rd|th)?"
 _FORMS = tuple(

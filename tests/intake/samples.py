@@ -8,6 +8,7 @@ import json
 import zipfile
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
+from typing import Any
 
 from intake.read import read
 from intake.report import Message, When
@@ -36,7 +37,7 @@ def read_text(text: str, name: str = "report.txt") -> Message:
     return read(text.encode(), name, NOW)
 
 
-XARF4 = {
+XARF4: dict[str, Any] = {
     "xarf_version": "4.2.0",
     "report_id": "9ac39cd1-85f3-4c31-ae87-a0a95f3ebc83",
     "timestamp": "2026-11-20T09:21:23Z",
@@ -59,7 +60,7 @@ XARF4 = {
     "description": "SYN flood of 45 minutes",
     "_internal": {"ticket": "secret"},
 }
-XARF3 = {
+XARF3: dict[str, Any] = {
     "Version": "3",
     "ReporterInfo": {
         "ReporterOrg": "ExampleOrg",

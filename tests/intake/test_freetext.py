@@ -90,6 +90,10 @@ def test_a_form_whole() -> None:
             "Nov 20 2026 14:03:11 UTC: %ASA-4-106023: Deny tcp src outside:192.0.2.7/51000 dst inside:198.51.100.1/22",
             51000, "198.51.100.1", 22, 6, "",
         ),
+        (
+            "Fri Nov 20 14:03:11 UTC 2026 TCP       192.0.2.7 51000 =>    198.51.100.1    22",
+            51000, "198.51.100.1", 22, 6, "",
+        ),
         ('192.0.2.7 - - [20/Nov/2026:15:03:11 +0100] "POST /wp-login.php" 200 "http://198.51.100.9/"', None, None, None,
          None, "login_attack"),
         (
@@ -122,7 +126,7 @@ def test_lines_of_logs(
         target_port,
         protocol,
         kind,
-        excerpt=line,
+        excerpt=" ".join(line.split()),
     )
 
 
@@ -273,6 +277,23 @@ def test_quoted_mails_and_registries_claim_nothing() -> None:
     )
     report = only(text)
     assert (report.address, report.when) == (ip_address("192.0.2.7"), known(at(20, 14), "2026-11-20T14:00:00Z"))
+
+
+def test_our_hosts_and_those_in_the_trace_of_a_mail_did_not_do_it() -> None:
+    message = mail(
+        "Logs from our webserver www.example.org (198.51.100.1):\n\n192.0.2.7 - - [20/Nov/2026:14:03:11 +0000] GET /\n"
+    )
+    assert [str(report.address) for report in message.reports] == ["192.0.2.7"]
+    message = mail(
+        "Mail from 192.0.2.7 / Fri, 20 Nov 2026 14:03:11 +0000\n\n"
+        "Received: from mail.y.example (mail.y.example [192.0.2.7])\n\tby mx.example.net (198.51.100.1);\n"
+        "\tFri, 20 Nov 2026 14:03:12 +0000\n"
+        "Received: from [10.0.0.5] by mail.y.example; Fri, 20 Nov 2026 14:00:00 +0000\n",
+        "spam",
+    )
+    assert [(str(report.address), report.when) for report in message.reports] == [
+        ("192.0.2.7", known(at(20, 14, 3, 11), "Fri, 20 Nov 2026 14:03:11 +0000"))
+    ]
 
 
 @pytest.mark.parametrize(

@@ -87,16 +87,16 @@ def test_a_mail_in_a_mail_has_its_own_sender_and_date() -> None:
         ("Content-Type: text/plain", LINE.encode("utf-16")),
         ("Content-Type: text/html", f"<html><p>At <b>{LINE}</b><br>".encode()),
         ("Content-Type: ;;;=", LINE.encode()),
-        ("Content-Type: multipart/mixed", b""),
     ],
 )  # fmt: skip
 def test_encodings_and_charsets(field: str, body: bytes) -> None:
     message = read(raw(body, field), "1.eml", NOW)
-    if body:
-        assert [(str(report.address), report.when) for report in message.reports] == [("192.0.2.7", WHEN)]
-    else:
-        assert message.reports == ()
-        assert message.unread
+    assert [(str(report.address), report.when) for report in message.reports] == [("192.0.2.7", WHEN)]
+
+
+def test_a_multipart_without_a_boundary_holds_nothing() -> None:
+    (unread,) = read(raw(LINE.encode(), "Content-Type: multipart/mixed"), "1.eml", NOW).unread
+    assert unread.why == "no IP address of a source is in it"
 
 
 def test_html_is_read_as_it_is_shown() -> None:

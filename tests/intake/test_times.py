@@ -35,6 +35,8 @@ DAY = timedelta(days=1) - timedelta(milliseconds=1)
         "20/Nov/2026:15:03:11 +0100",
         "[20/Nov/2026:15:03:11 +0100]",
         "20.11.2026 15:03:11 MEZ",
+        "20.11.2026 um 15:03:11 MEZ",
+        "11/20/2026-14:03:11.000 UTC",
         "Fri, 20 Nov 2026 15:03:11 +0100",
         "Fri, 20 Nov 2026 15:03:11 +0100 (CET)",
         "20-Nov-2026 14:03:11 UTC",
@@ -108,6 +110,7 @@ def test_fractions_are_kept_to_milliseconds() -> None:
         ("03-04-2026", "day/month"),
         ("٢٠٢٦-١١-٢٠ ١٤:٠٣:١١", "not a time"),
         ("2026-11-20T14:03:11Z; DROP", "not a time"),
+        ("2026-11-20-05:00", "not a time"),
     ],
 )
 def test_what_cannot_be_trusted_is_refused_with_a_reason(text: str, why: str) -> None:

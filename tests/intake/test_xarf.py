@@ -159,7 +159,7 @@ def test_a_type_that_is_newer_than_the_list_is_kept() -> None:
      ("OpenService", "open_service"), ("Trademark", "brand_infringement"), ("WebCrawler", "scraping"), ("Exploit", "")],
 )  # fmt: skip
 def test_types_of_version_3_are_called_as_in_version_4(name: str, kind: str) -> None:
-    assert one(XARF3 | {"Report": XARF3["Report"] | {"ReportType": name}}).kind == kind  # type: ignore[operator]
+    assert one(XARF3 | {"Report": XARF3["Report"] | {"ReportType": name}}).kind == kind
 
 
 def test_the_dialect_of_version_3_with_a_source_object() -> None:
