@@ -27,7 +27,6 @@ _KINDS = {
 _CATEGORIES = {
     "spam": "messaging",
     "phishing": "content",
-    "infected_host": "infrastructure",
     "botnet": "infrastructure",
 }
 _PROTOCOLS = {1: "icmp", 6: "tcp", 17: "udp", 132: "sctp"}

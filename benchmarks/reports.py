@@ -1,7 +1,7 @@
 """What a night's abuse reports cost: one CSV of many against many flows, from the file to the last verdict.
 
-As `flowkeep case take`: read, holders found, cases opened, flows held, every report judged. Nine in ten tell of flows that
-are there, the tenth of none.
+As `flowkeep case take`: read, holders found, cases opened, flows held, every report judged. Nine in ten tell of flows
+that are there, the tenth of none.
 """
 
 from __future__ import annotations
