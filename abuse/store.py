@@ -211,6 +211,11 @@ class Store:
         """Return the open cases of an address."""
         return list(self._cases("address = ? AND state != 'closed'", (address,)))
 
+    def unfinished(self) -> list[Case]:
+        """Return the open cases without a hold, or with a report that has no verdict: a killed run left them so."""
+        judged = "SELECT case_id FROM reports WHERE verdict = ''"
+        return list(self._cases(f"state != 'closed' AND (hold = '' OR id IN ({judged}))", ()))
+
     def held_by(self, hold: str) -> list[Case]:
         """Return the open cases whose flows a hold keeps."""
         return list(self._cases("hold = ? AND state != 'closed'", (hold,)))

@@ -57,6 +57,7 @@ def take(desk: Desk, paths: Iterable[Path], zone: tzinfo | None = None, toleranc
     `zone` is that of times without one, where somebody knows it. ConfigError for a file that cannot be opened.
     """
     taken = Taken()
+    _finish(desk, taken, tolerance)
     for path in paths:
         octets = _octets(path)
         message = read(octets, path.name, desk.now, zone)
@@ -73,6 +74,15 @@ def take(desk: Desk, paths: Iterable[Path], zone: tzinfo | None = None, toleranc
         taken.opened += [desk.store.case(case.id) for case in opened]
         taken.added |= added
     return taken
+
+
+def _finish(desk: Desk, taken: Taken, tolerance: timedelta | None) -> None:
+    """Hold the flows of cases that a killed run has left without, and give their reports a verdict."""
+    left = desk.store.unfinished()
+    if unheld := [case for case in left if not case.hold]:
+        taken.rows += safety.keep(desk, unheld)
+    if left:
+        investigate(desk, [case.id for case in left], tolerance)
 
 
 def _octets(path: Path) -> bytes:

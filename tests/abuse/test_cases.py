@@ -173,6 +173,22 @@ def test_a_maildir_is_taken_in_and_what_is_known_is_not_taken_twice(ask: Ask, tm
     assert ask("case", "take", str(tmp_path / "nowhere"))[0] == 2
 
 
+def test_what_a_killed_run_left_is_finished(ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(*_: object) -> int:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("abuse.safety.keep", killed)
+        with pytest.raises(KeyboardInterrupt):
+            ask("case", "take", sheet(tmp_path, line("13:30", MOVED)), "--json")
+    assert ask("hold", "list", "--json")[1] == []
+    again = ask("case", "take", sheet(tmp_path, line("13:30", MOVED)), "--json")[1]
+    assert (again["reports"], again["duplicates"]) == (0, 1)
+    (case,) = ask("case", "list", "--json")[1]
+    (hold,) = ask("hold", "list", "--json")[1]
+    assert (case["hold"], case["verdicts"]) == (hold["id"], ["corroborated"])
+
+
 def test_closed_cases_are_forgotten_and_counted(ask: Ask, database: Node, tmp_path: Path) -> None:
     from abuse.store import Store
 

@@ -168,7 +168,7 @@ def test_check_and_register_tell_what_wants_an_eye(site: Callable[..., tuple[int
     assert status == 1
     assert "look at this: no allocation is of service 'dos-protection', for which there is a rule (assign, line " in out
     status, out, _ = site("check", "--json", change=("review: 2027-06-30", "review: 2020-01-01"))
-    assert (status, len(json.loads(out)["findings"])) == (1, 8)
+    assert (status, len(json.loads(out)["findings"])) == (1, 9)
     status, out, _ = site(
         "retention", "register", "--json", change=("  person: User names, where a firewall gives them.\n", "")
     )

@@ -11,8 +11,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = (
-    "cli", "collector", "decoders", "demo", "ledger", "query", "retention", "rollups", "schema", "settings", "storage",
-    "tenants",
+    "abuse", "cli", "collector", "decoders", "demo", "enrichment", "intake", "ledger", "query", "retention", "rollups",
+    "schema", "settings", "sources", "storage", "tenants",
 )  # fmt: skip
 DESTROYS = re.compile(
     r"\b(?:DROP|TRUNCATE|DETACH|DELETE FROM|ALTER DELETE|DELETE WHERE|REPLACE PARTITION|MOVE PARTITION|CLEAR COLUMN|"
@@ -33,6 +33,8 @@ KNOWN = {
         "DROP",
     ): "staging, and what no active hold covers any more; REPLACE for what one still covers",
     ("retention/certificate.py", "DROP"): "words of the certificate",
+    ("abuse/store.py", "DELETE FROM"): "closed cases in their own file, when the policy keeps them no longer",
+    ("abuse/store.py", "UPDATE"): "what a case is, in the same file; no flows are in it",
 }
 """File and statement, and why it may be there."""
 
