@@ -101,6 +101,7 @@ def _file(
     holders = answers(desk.query, [(one.address, one.when.earliest, one.when.latest) for one in message.reports])
     opened: dict[str, Case] = {}
     added: set[str] = set()
+    spans: dict[str, tuple[datetime, datetime]] = {}
     with desk.store.changing():
         desk.store.keep(digest, desk.now, name, message.sender, message.subject, octets)
         for part in message.unread:
@@ -110,13 +111,15 @@ def _file(
                 taken.duplicates += 1
                 continue
             answer = holders[report.address, report.when.earliest, report.when.latest]
-            case = _case_of(desk, report, answer)
+            case = _case_of(desk, report, answer, spans)
             if case is None:
                 case = desk.store.open(desk.now, desk.person, report.kind, str(report.address), answer.tenants)
                 opened[case.id] = case
             elif case.id not in opened:
                 added.add(case.id)
             desk.store.file(case.id, report, digest)
+            first, last = spans.get(case.id, _ends(report))
+            spans[case.id] = min(first, report.when.earliest), max(last, report.when.latest)
             desk.store.happen(
                 case.id, desk.now, desk.person, "reported", {"report": report.digest, "by": report.reporter}
             )
@@ -127,13 +130,16 @@ def _file(
     return list(opened.values()), added
 
 
-def _case_of(desk: Desk, report: Report, answer: Answer) -> Case | None:
-    """Return the open case that a report belongs to."""
+def _case_of(desk: Desk, report: Report, answer: Answer, spans: dict[str, tuple[datetime, datetime]]) -> Case | None:
+    """Return the open case that a report belongs to; `spans` are the times that cases are about, as far as known."""
     for case in desk.store.open_of(str(report.address)):
         if case.tenants != answer.tenants or (case.kind and report.kind and case.kind != report.kind):
             continue
-        times = [moment for one in desk.store.reports([case.id]) for moment in _ends(one.report)]
-        if min(times) - _SAME_CASE <= report.when.latest and report.when.earliest <= max(times) + _SAME_CASE:
+        if case.id not in spans:
+            times = [moment for one in desk.store.reports([case.id]) for moment in _ends(one.report)]
+            spans[case.id] = min(times), max(times)
+        first, last = spans[case.id]
+        if first - _SAME_CASE <= report.when.latest and report.when.earliest <= last + _SAME_CASE:
             return case
     return None
 

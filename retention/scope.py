@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any
 
@@ -125,6 +126,7 @@ def read_scope(value: Mapping[str, Any]) -> Scope:
         raise ValueError(str(error)) from None
 
 
+@lru_cache(2**16)
 def parse_network(text: str) -> IPv6Network:
     """Return an address or a prefix, IPv4 mapped; ConfigError where it is neither, or has bits behind its length."""
     try:
