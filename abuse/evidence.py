@@ -32,6 +32,8 @@ from settings.errors import RefusalError
 
 _MOST_ROWS = 1_000_000
 _MARGIN = timedelta(hours=1)
+_AROUND = 20
+"""Reports whose surroundings are told, the first of a case."""
 _COLUMNS = tuple(column.name for column in FLOW_COLUMNS)
 
 
@@ -57,10 +59,11 @@ def gather(desk: Desk, case: Case, target: Path, stamp: Stamp | None = None, mas
         "parameters.json": _json(parameters),
         "policy.json": _json(_policy(desk)),
         "statement.json": _json(_statement(desk, claims, source, len(records), masked)),
-        "surroundings.json": _json([surroundings(desk.query, claim, source).as_json() for claim in claims[:20]]),
         **_tables(records),
     }
-    if not masked:
+    if not masked:  # all of these name others
+        around = [surroundings(desk.query, claim, source).as_json() for claim in claims[:_AROUND]]
+        payload["surroundings.json"] = _json(around)
         for one in {filed_.message for filed_ in filed}:
             payload[f"reports/{one}"] = desk.store.original(one)[1]
     info = {"Source-Organization": "Flowkeep", "External-Identifier": case.id, "Bagging-Date": f"{desk.now:%Y-%m-%d}"}

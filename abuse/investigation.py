@@ -85,5 +85,6 @@ def as_json(verdict: Verdict, seen: Facts, answer: Answer, now: datetime) -> dic
     return {
         "verdict": verdict.word.value, "reasons": list(verdict.reasons), "began": verdict.began,
         "probability": verdict.probability, "hints": list(verdict.hints), "zones": list(verdict.zones),
-        "tenants": list(answer.tenants), "holder": answer.as_json(), "facts": numbers, "at": now.isoformat(),
+        "tenants": list(answer.tenants), "stored_under": list(seen.tenants),
+        "holder": answer.as_json(), "facts": numbers, "at": now.isoformat(),
     }  # fmt: skip

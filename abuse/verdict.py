@@ -174,8 +174,6 @@ def _hints(facts: Facts, around: Circumstances) -> Iterator[str]:
         yield "by its ports the address answered: it may be the victim of a reflection, or a server that was used"
     if around.silent and facts.pair_sent:
         yield f"there may be more: {', '.join(around.silent)} were not heard at the time"
-    if len(facts.tenants) > 1:
-        yield f"the flows are stored under {' and '.join(facts.tenants)}"
 
 
 def _zones(claim: Claim, facts: Facts) -> Iterator[timedelta]:

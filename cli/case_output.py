@@ -129,6 +129,9 @@ def print_verdicts(filed: Sequence[Filed]) -> None:
         print(f"  {verdict.get('verdict', 'no verdict yet')}: {' or '.join(verdict.get('tenants', ()))}")
         for text in (*verdict.get("reasons", ()), *verdict.get("hints", ())):
             print(f"  - {text}")
+        stored = verdict.get("stored_under", ())
+        if set(stored) - set(verdict.get("tenants", ())):
+            print(f"  beware: flows of that time are stored under {' and '.join(stored)}")
         for warning in (verdict.get("holder") or {}).get("warnings", ()):
             print(f"  beware: {warning}")
     print()

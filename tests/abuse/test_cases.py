@@ -139,6 +139,9 @@ def test_answers_show_no_others(ask: Ask, tmp_path: Path) -> None:
     assert ask("case", "evidence", case, "--to", str(masked), "--masked", "--json")[0] == 0
     rows = [json.loads(row) for row in (masked / "data" / "flows.jsonl").read_text().splitlines()]
     assert {row["dst_addr"] for row in rows} == {VICTIM}, "whom the report names is no secret to its reporter"
+    whole = b"".join(path.read_bytes() for path in masked.rglob("*") if path.is_file())
+    assert b"192.0.2.71" not in whole
+    assert b"tenant-c" not in whole
 
 
 def test_a_notice_names_no_other_tenants_case(ask: Ask, tmp_path: Path) -> None:
