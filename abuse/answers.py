@@ -6,6 +6,7 @@ Templates are Jinja's, in a sandbox; a site may have its own. Of far ends a tena
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -16,9 +17,10 @@ from typing import Any
 from jinja2 import BaseLoader, ChoiceLoader, FileSystemLoader, PackageLoader, StrictUndefined, TemplateError
 from jinja2.sandbox import SandboxedEnvironment
 
-from abuse.evidence import masked_address
+from abuse.evidence_rows import masked_address
 from abuse.store import Case, Filed
 from settings.errors import ConfigError, RefusalError
+from tenants.cells import UNASSIGNED
 
 _KINDS = {
     "login_attack": "attempts to log in", "port_scan": "port scans", "ddos": "an attack by volume", "spam": "spam",
@@ -29,6 +31,7 @@ _CATEGORIES = {
     "phishing": "content",
     "botnet": "infrastructure",
 }
+_ADDRESS = re.compile(r"[0-9A-Fa-f:.]{3,}")
 _PROTOCOLS = {1: "icmp", 6: "tcp", 17: "udp", 132: "sctp"}
 
 
@@ -37,12 +40,12 @@ def write(name: str, case: Case, filed: list[Filed], offences: int = 0, own: Pat
 
     `own` is a folder with a site's templates, which come before ours. ConfigError where one of them is wrong.
     """
-    one = filed[0]
+    one = _judged(case, filed)
     verdict = one.verdict
-    tenants = list(verdict.get("tenants", ())) or list(case.tenants)
-    if name == "notice" and len(tenants) != 1:
+    tenants = list(verdict["tenants"])
+    if name == "notice" and (len(tenants) != 1 or tenants == [UNASSIGNED]):
         raise RefusalError(
-            f"case {case.id}: {' or '.join(tenants)} held the address; a notice may name no other's case"
+            f"case {case.id}: {' or '.join(tenants)} held the address; a notice is for the one tenant who did"
         )
     target = str(one.report.target) if one.report.target else ""
     folders: list[BaseLoader] = [FileSystemLoader(own)] if own else []
@@ -58,8 +61,8 @@ def write(name: str, case: Case, filed: list[Filed], offences: int = 0, own: Pat
         "verdict": verdict["verdict"], "probability": verdict["probability"], "before": offences,
         "zone_known": one.report.when.is_sure, "resource": held[0]["resource"] if held else None,
         "target": masked_address(target) if target and name == "notice" else target,
-        "reasons": [_hide(text, target) for text in verdict["reasons"]],
-        "hints": [_hide(text, target) for text in verdict["hints"]],
+        "reasons": [_hide(text, case.address) for text in verdict["reasons"]],
+        "hints": [_hide(text, case.address) for text in verdict["hints"]],
     }  # fmt: skip
     try:
         return str(environment.get_template(f"{name}.txt").render(values))
@@ -67,12 +70,13 @@ def write(name: str, case: Case, filed: list[Filed], offences: int = 0, own: Pat
         raise ConfigError(f"the template {name}.txt cannot be filled in: {error}") from None
 
 
-def xarf(case: Case, filed: Filed, sender: Mapping[str, str], now: datetime) -> str:
+def xarf(case: Case, filed: list[Filed], sender: Mapping[str, str], now: datetime) -> str:
     """Return a report of the case as XARF v4 (https://xarf.org), for whoever can end it; what we know of tenants stays.
 
     `sender` has `org`, `contact` and `domain`. Where the type wants what is not known, it says so by leaving it out.
     """
-    report, verdict = filed.report, filed.verdict
+    one = _judged(case, filed)
+    report, verdict = one.report, one.verdict
     numbers = verdict.get("facts", {})
     told: dict[str, Any] = {
         "xarf_version": "4.0.0",
@@ -99,13 +103,22 @@ def _time(filed: Filed) -> str:
     return first if first == last else f"{first} to {last}"
 
 
-def _hide(text: str, target: str) -> str:
-    """Return a reason without the far end's address."""
-    return text.replace(target, masked_address(target)) if target and _is_address(target) else text
+def _judged(case: Case, filed: list[Filed]) -> Filed:
+    """Return the report that an answer goes by: the first; RefusalError where it has no verdict yet."""
+    if not filed[0].verdict:
+        raise RefusalError(f"case {case.id} has no verdict yet; `flowkeep case judge {case.id}` gives it one")
+    return filed[0]
 
 
-def _is_address(text: str) -> bool:
+def _hide(text: str, own: str) -> str:
+    """Return a reason with every address cut short but the case's own: far ends', and those of our exporters."""
+    return _ADDRESS.sub(lambda found: _cut(found[0], own), text)
+
+
+def _cut(word: str, own: str) -> str:
+    end = len(word.rstrip(":.,"))
     try:
-        return bool(ip_address(text))
+        known = ip_address(word[:end]) == ip_address(own)
     except ValueError:
-        return False
+        return word
+    return word if known else masked_address(word[:end]) + word[end:]

@@ -16,16 +16,15 @@ from settings.errors import ConfigError, RefusalError
 def note(desk: Desk, id_: str, text: str) -> Case:
     """Write a note to a case. What it says is in the case alone: the ledger outlives it."""
     case = desk.store.case(id_)
-    _happen(desk, case, "note", {"text": text}, {})
-    return case
+    return _happen(desk, case, "note", {"text": text}, {})
 
 
 def assign(desk: Desk, id_: str, assignee: str) -> Case:
     """Give an open case to somebody; it is then being investigated."""
     case = _open(desk, id_)
     state = "investigating" if case.state == "open" else case.state
-    _happen(desk, case, "assigned", {"to": assignee}, {"to": assignee})
-    return desk.store.change(case, assignee=assignee, state=state)
+    told = {"to": assignee}
+    return _happen(desk, case, "assigned", told, told, assignee=assignee, state=state)
 
 
 def move(desk: Desk, id_: str, state: str) -> Case:
@@ -35,20 +34,19 @@ def move(desk: Desk, id_: str, state: str) -> Case:
         raise ConfigError(
             f"'{state}' is no state of an open case: {', '.join(STATES[:-1])}; `flowkeep case close` ends it"
         )
-    _happen(desk, case, "state", {"to": state}, {"to": state})
-    return desk.store.change(case, state=state)
+    return _happen(desk, case, "state", {"to": state}, {"to": state}, state=state)
 
 
-def close(desk: Desk, id_: str, outcome: str, reason: str) -> tuple[Case, bool]:
-    """Close a case, count it, and let go of the flows that it held; return it, and whether its hold has ended."""
+def close(desk: Desk, id_: str, outcome: str, reason: str) -> tuple[Case, dict[str, bool]]:
+    """Close a case, count it, and let go of the flows that it held; return it, and of each of its holds if it ended."""
     case = _open(desk, id_)
     if outcome not in OUTCOMES:
         raise ConfigError(f"'{outcome}' is no outcome: {', '.join(OUTCOMES)}")
-    _happen(desk, case, "closed", {"outcome": outcome, "reason": reason}, {"outcome": outcome})
-    with desk.store.changing():
-        case = desk.store.change(case, state="closed", closed=desk.now, outcome=outcome)
-        desk.store.offend(case, desk.now)
-    return case, safety.let_go(desk, case)
+    holds = sorted({one.hold for one in desk.store.reports([case.id]) if one.hold})
+    told, ledgered = {"outcome": outcome, "reason": reason}, {"outcome": outcome}
+    case = _happen(desk, case, "closed", told, ledgered, state="closed", closed=desk.now, outcome=outcome)
+    ended = safety.let_go(desk, holds)
+    return case, {hold: hold in ended for hold in holds}
 
 
 def forget(data_dir: Path, record: Callable[[str, Mapping[str, Any]], None], days: int, now: datetime) -> int:
@@ -69,7 +67,14 @@ def _open(desk: Desk, id_: str) -> Case:
     return case
 
 
-def _happen(desk: Desk, case: Case, action: str, told: Mapping[str, Any], ledgered: Mapping[str, Any]) -> None:
+def _happen(
+    desk: Desk, case: Case, action: str, told: Mapping[str, Any], ledgered: Mapping[str, Any], **changes: Any
+) -> Case:
+    """Put on the ledger and in the case what happens to it, with what that changes; return it as it is then."""
     desk.record("case", {"case": case.id, "what": action, **ledgered})
     with desk.store.changing():
         desk.store.happen(case.id, desk.now, desk.person, action, told)
+        case = desk.store.change(case, **changes)
+        if case.closed:
+            desk.store.offend(case, desk.now)
+    return case

@@ -52,10 +52,9 @@ class Coverage:
         )
 
     def rate(self, exporters: Collection[IPv6Address] = ()) -> int:
-        """Return the highest sampling rate of these exporters, of all where none is named; 0 where none is known."""
-        return max(
-            (self.exporters[one].rate for one in exporters or self.exporters if one in self.exporters), default=0
-        )
+        """Return the highest sampling rate of these exporters, of all where none is named; 0 where one's is unknown."""
+        rates = [self.exporters[one].rate for one in exporters or self.exporters if one in self.exporters]
+        return max(rates, default=0) if all(rates) else 0
 
 
 def _is_silent(flows: npt.NDArray[np.int64], low: int, high: int) -> bool:
@@ -79,7 +78,8 @@ def coverage(client: Client, spans: Sequence[tuple[datetime, datetime]], source:
     sql = (
         "SELECT exporter, groupArray(minute), groupArray(number), max(rate) FROM ("  # noqa: S608 - names of our own
         f"SELECT exporter, intDiv(toUnixTimestamp(time_received), 60) AS minute, {flows_of} AS number, "
-        f"max(sampling_rate) AS rate FROM {table} WHERE {times} GROUP BY exporter, minute) GROUP BY exporter"
+        f"max(sampling_rate) AS rate FROM {table} WHERE {times} AND exporter != toIPv6('::') "
+        "GROUP BY exporter, minute) GROUP BY exporter"  # those without one are a translator's log
     )
     found = {}
     for exporter, minutes, flows, rate in client.query(sql, parameters.values).rows:

@@ -12,10 +12,11 @@ from ipaddress import IPv6Address
 from typing import Any
 
 from abuse.claims import STRUCTURE, Claim, table
+from abuse.moments import BEGAN_MS, ENDED_MS
 from query.sql import Parameters, within
 from storage.client import Beside, Client
 
-_EXPORT_DELAY = timedelta(hours=1)
+EXPORT_DELAY = timedelta(hours=1)
 """A flow that lasts is exported late: it is received by so much after its last packet, at most."""
 
 # SYN without ACK opens a connection of TCP (RFC 9293 section 3.5).
@@ -24,7 +25,7 @@ _OPENS = "bitAnd(tcp_flags, 18) = 2"
 _HOUR = "intDiv(toUnixTimestamp(time_received), 3600)"
 _HOURS = f"""
     SELECT *, arrayJoin(range(intDiv(near_first, 3600000),
-                              intDiv(near_last + {_EXPORT_DELAY // timedelta(milliseconds=1)}, 3600000) + 1)) AS hour
+                              intDiv(near_last + {EXPORT_DELAY // timedelta(milliseconds=1)}, 3600000) + 1)) AS hour
     FROM claims"""  # noqa: S608 - names of our own
 """Claims by the hours in which their flows may have been received: a flow then meets few claims of a busy address."""
 
@@ -49,9 +50,7 @@ _SENT = ("source", "translated")
 _SIDE = f"""
     SELECT {{0}} AS own, {{1}} AS own_port, {{2}} AS peer, {{3}} AS peer_port, {{4}} AS sent, {{5}} AS holder,
            proto AS protocol, tcp_flags, packets, bytes, sampling_rate, exporter, in_if, {_HOUR} AS at,
-           toUnixTimestamp64Milli(if(toUnixTimestamp64Milli(flow_start) = 0, time_received, flow_start)) AS began,
-           greatest(toUnixTimestamp64Milli(if(toUnixTimestamp64Milli(flow_end) = 0, time_received, flow_end)), began)
-               AS ended
+           {BEGAN_MS} AS began, {ENDED_MS} AS ended
     FROM {{source}} WHERE {{times}} AND {{met}}"""  # noqa: S608 - names of our own
 # Sets of 8 octets are twice as fast as those of pairs of addresses; what is met by chance does not pass the join.
 _OF_PAIRS = "cityHash64({0}, {2}) IN (SELECT cityHash64(address, target) FROM claims)"
@@ -64,7 +63,8 @@ _JOINED = f"""
            (target_port = 0 OR peer_port = target_port) AND (proto = 0 OR protocol = proto) AS serves,
            named AND serves AND (port = 0 OR own_port = port) AS pair, greatest(sampling_rate, 1) AS scale
     FROM ({{sides}}) AS flows INNER JOIN ({_HOURS}) AS claims ON flows.own = claims.address AND flows.at = claims.hour
-    WHERE began <= near_last AND ended >= near_first"""  # noqa: S608 - names of our own
+    WHERE began <= near_last AND ended >= near_first AND peer != toIPv6('::')"""  # noqa: S608 - names of our own
+"""What has no far end is a binding of a translator's log."""
 _FEW = 100
 """Claims that are looked into whole; of more it is first asked what the two ends that they name had to do."""
 _MEASURES = {
@@ -164,7 +164,7 @@ def _ask(client: Client, claims: Sequence[Claim], source: str, met: str, ends: S
         return []
     since, until = span(claims)
     parameters = Parameters()
-    times = within(since, until + _EXPORT_DELAY, parameters)
+    times = within(since, until + EXPORT_DELAY, parameters)
     sides = [_SIDE.format(*_ENDS[end], source=source, times=times, met=_met(met, end)) for end in ends]
     measures = ", ".join(f"{sql} AS `{name}_`" for name, sql in _MEASURES.items())
     joined = _JOINED.format(sides=" UNION ALL ".join(sides))

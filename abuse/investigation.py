@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict
-from datetime import datetime, timedelta
+from dataclasses import asdict, dataclass
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from abuse.claims import TOLERANCE, Claim, claim_of
@@ -14,11 +14,26 @@ from abuse.facts import Facts, facts, span
 from abuse.store import Filed
 from abuse.verdict import Circumstances, Verdict, judge
 from abuse.who import Answer, Asked, answers, who
-from retention.plan import due_at
+from retention.hold_store import load
+from retention.holds import active
 from storage.ddl import FLOWS
-from storage.observe import Partition
+from storage.observe import partitions
 
 _FEW = 20
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What is kept: the days of classes that are there, and the holds that keep what is not."""
+
+    days: frozenset[tuple[str, date]]
+    holds: frozenset[str]
+
+    @classmethod
+    def of(cls, desk: Desk) -> _Kept:
+        there = partitions(desk.retention, FLOWS)
+        holds = active(load(desk.retention), desk.now)
+        return cls(frozenset((one.retention_class, one.day) for one in there), frozenset(one.id for one in holds))
 
 
 def investigate(desk: Desk, cases: Iterable[str], tolerance: timedelta | None = None) -> list[Filed]:
@@ -33,12 +48,14 @@ def investigate(desk: Desk, cases: Iterable[str], tolerance: timedelta | None = 
     source = desk.source(since, until)
     found = facts(desk.query, claims, source)
     heard = coverage(desk.query, [(claim.first, claim.last) for claim in claims], source, desk.now)
-    holders = _holders(desk, filed, source)
+    holders, kept = _holders(desk, filed, source), _Kept.of(desk)
     with desk.store.changing():
         for one, claim, seen in zip(filed, claims, found, strict=True):
-            answer = holders[_asked(one)]
-            verdict = judge(claim, seen, _around(desk, claim, seen, heard, answer))
-            desk.store.judge(one.report.digest, as_json(verdict, seen, answer, desk.now))
+            answer = holders[one.report.digest]
+            expired, partly = _expired(desk, one, claim, answer, kept)
+            verdict = judge(claim, seen, _around(claim, seen, heard, expired, partly))
+            told = as_json(verdict, seen, answer, desk.now) | {"whole": expired is None}
+            desk.store.judge(one.report.digest, told)
         for case in ids:
             desk.store.happen(case, desk.now, desk.person, "investigated", {})
     return desk.store.reports(ids)
@@ -49,34 +66,43 @@ def _asked(filed: Filed) -> Asked:
     return filed.report.address, when.earliest, when.latest
 
 
-def _holders(desk: Desk, filed: list[Filed], source: str) -> dict[Asked, Answer]:
-    """Return who held the address of each report; of few reports also behind a translator."""
+def _holders(desk: Desk, filed: list[Filed], source: str) -> dict[str, Answer]:
+    """Return who held the address, by the digest of each report; of few reports also behind a translator."""
     if len(filed) > _FEW:
-        return answers(desk.query, map(_asked, filed))
-    return {_asked(one): who(desk.query, *_asked(one), port=one.report.port, source=source) for one in filed}
+        found = answers(desk.query, map(_asked, filed))
+        return {one.report.digest: found[_asked(one)] for one in filed}
+    return {
+        one.report.digest: who(
+            desk.query, *_asked(one), port=one.report.port, protocol=one.report.protocol, source=source
+        )
+        for one in filed
+    }
 
 
-def _around(desk: Desk, claim: Claim, seen: Facts, heard: Coverage, answer: Answer) -> Circumstances:
+def _around(claim: Claim, seen: Facts, heard: Coverage, expired: datetime | None, partly: bool) -> Circumstances:
     silent = heard.silent(claim.first, claim.last)
     mine = seen.exporters or tuple(heard.exporters)
-    return Circumstances(
-        _expired(desk, claim, answer),
-        tuple(str(one.ipv4_mapped or one) for one in silent if one in mine),
-        len(mine),
-        heard.rate(mine),
-    )
+    names = tuple(str(one.ipv4_mapped or one) for one in silent if one in mine)
+    return Circumstances(expired, partly, names, len(mine), heard.rate(mine))
 
 
-def _expired(desk: Desk, claim: Claim, answer: Answer) -> datetime | None:
-    """Return until when flows of the claim's last day were kept, if that is over; by the longest of their classes."""
+def _expired(desk: Desk, one: Filed, claim: Claim, answer: Answer, kept: _Kept) -> tuple[datetime | None, bool]:
+    """Return until when flows of the claim's time were kept, if any of these are gone, and whether some are not.
+
+    They go by days and classes, whole. What a hold has kept since all was there is there still.
+    """
+    if one.hold in kept.holds and one.verdict.get("whole"):
+        return None, False
     classes = {
         desk.policy.class_of(held.tenant, held.service, held.region, held.retention_class)
-        for one in answer.now.during
-        if (held := one.allocation)
+        for holding in answer.now.during
+        if (held := holding.allocation)
     } or {desk.policy.unassigned_class}
-    days = [Partition("", name, claim.last.date(), 0, 0, None, None, table=FLOWS) for name in classes]
-    due = max(moment for day in days if (moment := due_at(desk.policy, day)) is not None)
-    return due if due <= desk.now else None
+    first = claim.first.date()
+    days = [first + timedelta(days=number) for number in range((claim.last.date() - first).days + 1)]
+    wanted = {(name, day) for name in classes for day in days} - kept.days
+    dues = [due for name, day in wanted if (due := desk.policy.due(FLOWS, name, day)) is not None and due <= desk.now]
+    return max(dues, default=None), len(dues) < len(classes) * len(days)
 
 
 def as_json(verdict: Verdict, seen: Facts, answer: Answer, now: datetime) -> dict[str, Any]:

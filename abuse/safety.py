@@ -1,18 +1,19 @@
-"""The holds that keep the flows of open cases: one for each day that cases are about, as wide as these need.
+"""The holds that keep the flows of open cases: one for each day that reports are about, as wide as these need.
 
-A hold of its own for each case would be more than a query takes. What a hold covers follows from its open cases: it
-widens as they are opened, narrows as they are closed, and is released with the last of them.
+A hold of its own for each case would be more than a query takes. What a hold covers follows from the reports of open
+cases: it widens as they come in, narrows as cases are closed, and is released with the last of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable
 from datetime import date, datetime, timedelta
 from ipaddress import IPv6Network, ip_address
+from typing import Any
 
 from abuse.claims import claim_of
 from abuse.desk import Desk
-from abuse.store import Case, Filed
+from abuse.store import Filed
 from retention.held import covers, secure
 from retention.hold_store import append, load
 from retention.holds import Action, Clock, Event, Hold, Kind
@@ -33,78 +34,80 @@ _SOON = timedelta(days=3)
 _FEW = 20
 
 
-def keep(desk: Desk, cases: Iterable[Case]) -> int:
-    """Place or widen the holds that keep the flows of the cases, new ones; return how many rows were copied for them.
+def keep(desk: Desk, filed: Iterable[Filed]) -> int:
+    """Have the flows of reports kept by a hold of their day, and return how many rows were copied for these.
 
-    Each case knows its hold from then on. A few cases' flows are copied at once; of many only what is soon to go.
+    Each report knows its hold from then on. A few reports' flows are copied at once; of many only what is soon to go.
     """
-    by_day: dict[date, list[tuple[Case, list[Filed]]]] = {}
-    opened = list(cases)
-    filed = _by_case(desk.store.reports(case.id for case in opened))
-    for case in opened:
-        first = min(one.report.when.earliest for one in filed[case.id])
-        by_day.setdefault(first.date(), []).append((case, filed[case.id]))
-    rows = 0
-    for day, those in sorted(by_day.items()):
-        for at in range(0, len(those), _MOST_HOSTS):
-            rows += _keep_day(desk, day, those[at : at + _MOST_HOSTS], len(opened) <= _FEW)
-    return rows
+    by_day: dict[date, list[Filed]] = {}
+    for one in filed:
+        by_day.setdefault(one.report.when.earliest.date(), []).append(one)
+    few = sum(map(len, by_day.values())) <= _FEW
+    return sum(
+        _keep_day(desk, day, those[at : at + _MOST_HOSTS], few)
+        for day, those in sorted(by_day.items())
+        for at in range(0, len(those), _MOST_HOSTS)
+    )
 
 
-def widen(desk: Desk, case: Case) -> None:
-    """Have the hold of a case, to which a report came, cover that too."""
-    hold = next((one for one in load(desk.retention) if one.id == case.hold), None)
-    if hold is not None and hold.is_active(desk.now):
-        scope = _scope(desk.store.reports([case.id])).joined(hold.scope)
-        if scope != hold.scope:
-            _happen(desk, hold.id, hold.events + 1, Action.SCOPE_CHANGED, {"scope": scope.as_json()}, "widened")
-            _copy(desk, hold.id, all_of_it=True)
-
-
-def let_go(desk: Desk, case: Case) -> bool:
-    """Have the hold of a case that is closed cover what others still need; True where that is nothing, and it ends.
+def let_go(desk: Desk, holds: Collection[str]) -> list[str]:
+    """Have holds cover no more than the reports of open cases need; return those that ended, for nothing needs them.
 
     The next purge takes away what no hold covers.
     """
+    ended = []
     with desk.files.alone():
-        hold = next((one for one in load(desk.retention) if one.id == case.hold), None)
-        if hold is None or not hold.is_active(desk.now) or hold.released is not None:
-            return True
-        others = [one.id for one in desk.store.held_by(hold.id) if one.id != case.id]
-        number = hold.events + 1
-        if not others:
-            details = {"reason": f"case {case.id} is closed, the last that it was placed for"}
-            desk.record("hold_released", {"hold": hold.id, "reference": case.id, **details})
-            append(desk.retention, Event(hold.id, number, desk.now, Action.CASES_CLOSED, desk.person, details))
-            return True
-        scope = _scope(desk.store.reports(others))
-        desk.record("hold_changed", {"hold": hold.id, "reference": case.id, "how": "narrowed"})
-        changed = {"scope": scope.as_json()}
-        append(desk.retention, Event(hold.id, number, desk.now, Action.SCOPE_CHANGED, desk.person, changed))
-        return False
+        for hold in load(desk.retention) if holds else ():
+            if hold.id not in holds or not hold.is_active(desk.now) or hold.released is not None:
+                continue
+            needed = desk.store.held_by(hold.id)
+            scope = _scope(needed) if needed else None
+            if scope is None:
+                details: dict[str, Any] = {"reason": "the cases that it was placed for are closed"}
+                desk.record("hold_released", {"hold": hold.id, "reference": hold.reference, **details})
+                action: Action = Action.CASES_CLOSED
+                ended.append(hold.id)
+            else:
+                if scope == hold.scope:
+                    continue
+                desk.record("hold_changed", {"hold": hold.id, "reference": hold.reference, "how": "narrowed"})
+                action, details = Action.SCOPE_CHANGED, {"scope": scope.as_json()}
+            append(desk.retention, Event(hold.id, hold.events + 1, desk.now, action, desk.person, details))
+    return ended
 
 
-def _keep_day(desk: Desk, day: date, those: list[tuple[Case, list[Filed]]], all_of_it: bool) -> int:
-    scope = _scope(one for _, reports in those for one in reports)
+def finish(desk: Desk) -> int:
+    """Do what killed runs, and those without ClickHouse, left undone; return how many rows were copied.
+
+    Reports that no hold keeps get one, and holds end that only closed cases needed.
+    """
+    if unneeded := desk.store.unneeded():
+        active = {hold.id for hold in load(desk.retention) if hold.is_active(desk.now)}
+        let_go(desk, active.intersection(unneeded))
+    return keep(desk, [one for one in desk.store.unfinished() if not one.hold])
+
+
+def _keep_day(desk: Desk, day: date, those: list[Filed], all_of_it: bool) -> int:
+    scope = _scope(those)
     with desk.files.alone():
-        hold, name = _of_day(load(desk.retention), day, len(scope.networks), desk.now)
+        hold, name = _of_day(load(desk.retention), day, scope, desk.now)
         if hold is None:
             details = {
                 "kind": Kind.SAFETY.value, "clock": Clock.CASE.value, "days": _REVIEW_DAYS, "review": None,
                 "scope": scope.as_json(), "reference": f"abuse cases about {day}", "reason": "cases are open",
             }  # fmt: skip
             _append(desk, Event(name, 1, desk.now, Action.PLACED, desk.person, details), "placed")
-        else:
-            changed = {"scope": scope.joined(hold.scope).as_json()}
+        elif (joined := scope.joined(hold.scope)) != hold.scope:
+            changed = {"scope": joined.as_json()}
             _append(desk, Event(name, hold.events + 1, desk.now, Action.SCOPE_CHANGED, desk.person, changed), "widened")
-    with desk.store.changing():
-        for case, _ in those:
-            desk.store.change(case, hold=name)
-            desk.store.happen(case.id, desk.now, desk.person, "held", {"hold": name})
+        with desk.store.changing():  # before anybody else may find that nothing needs the hold
+            desk.store.hold(those, name)
+            for case in dict.fromkeys(one.case for one in those):
+                desk.store.happen(case, desk.now, desk.person, "held", {"hold": name})
     return _copy(desk, name, all_of_it)
 
 
-def _of_day(holds: Iterable[Hold], day: date, hosts: int, now: datetime) -> tuple[Hold | None, str]:
+def _of_day(holds: Iterable[Hold], day: date, scope: Scope, now: datetime) -> tuple[Hold | None, str]:
     """Return the active hold for cases about a day that has room, or None; and its name, or that of a new one."""
     there = {hold.id: hold for hold in holds}
     number = 1
@@ -113,7 +116,8 @@ def _of_day(holds: Iterable[Hold], day: date, hosts: int, now: datetime) -> tupl
         hold = there.get(name)
         if hold is None:
             return None, name
-        if hold.is_active(now) and hold.released is None and len(hold.scope.networks) + hosts <= _MOST_HOSTS:
+        hosts = {*hold.scope.networks, *scope.networks}
+        if hold.is_active(now) and hold.released is None and len(hosts) <= _MOST_HOSTS:
             return hold, name
         number += 1
 
@@ -128,11 +132,6 @@ def _scope(filed: Iterable[Filed]) -> Scope:
         since=min(claim.near[0] for claim in claims) - _BEFORE,
         until=max(claim.near[1] for claim in claims) + _AFTER,
     )
-
-
-def _happen(desk: Desk, hold: str, number: int, action: Action, details: Mapping[str, object], how: str) -> None:
-    with desk.files.alone():
-        _append(desk, Event(hold, number, desk.now, action, desk.person, details), how)
 
 
 def _append(desk: Desk, event: Event, how: str) -> None:
@@ -162,10 +161,3 @@ def _copy(desk: Desk, name: str, all_of_it: bool) -> int:
 def _goes_soon(desk: Desk, partition: Partition) -> bool:
     due = due_at(desk.policy, partition)
     return due is None or due <= desk.now + _SOON
-
-
-def _by_case(filed: Iterable[Filed]) -> dict[str, list[Filed]]:
-    found: dict[str, list[Filed]] = {}
-    for one in filed:
-        found.setdefault(one.case, []).append(one)
-    return found

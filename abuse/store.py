@@ -27,23 +27,32 @@ _TABLES = """
     CREATE TABLE IF NOT EXISTS unread (message TEXT, place TEXT, why TEXT, excerpt TEXT,
         UNIQUE (message, place, why));
     CREATE TABLE IF NOT EXISTS cases (id TEXT PRIMARY KEY, opened TEXT, state TEXT, kind TEXT, address TEXT,
-        tenants TEXT, assignee TEXT, closed TEXT, outcome TEXT, hold TEXT);
+        tenants TEXT, assignee TEXT, closed TEXT, outcome TEXT);
     CREATE INDEX IF NOT EXISTS of_address ON cases (address, state);
     CREATE TABLE IF NOT EXISTS reports (digest TEXT PRIMARY KEY, case_id TEXT, message TEXT, told TEXT, times INTEGER,
-        verdict TEXT);
+        verdict TEXT, hold TEXT);
     CREATE INDEX IF NOT EXISTS of_case ON reports (case_id);
+    CREATE INDEX IF NOT EXISTS of_hold ON reports (hold);
     CREATE TABLE IF NOT EXISTS events (case_id TEXT, number INTEGER, time TEXT, person TEXT, action TEXT, details TEXT,
         PRIMARY KEY (case_id, number));
     CREATE TABLE IF NOT EXISTS offences (tenant TEXT, kind TEXT, month TEXT, outcome TEXT, cases INTEGER,
         PRIMARY KEY (tenant, kind, month, outcome));
 """
+_VERSION = 2
+_HOLDS_OF_REPORTS = """
+    ALTER TABLE reports ADD COLUMN hold TEXT;
+    UPDATE reports SET hold = (SELECT hold FROM cases WHERE id = case_id);
+    ALTER TABLE cases DROP COLUMN hold;
+"""
+"""From version 1, in which a case had one hold, to 2."""
+_OPEN = "case_id IN (SELECT id FROM cases WHERE state != 'closed')"
 STATES = ("open", "investigating", "waiting", "closed")
 OUTCOMES = ("confirmed", "unfounded", "unresolved")
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A case: about what `address` did, held then by one of `tenants`; `hold` names the hold that keeps its flows."""
+    """A case: about what `address` did, held then by one of `tenants`."""
 
     id: str
     opened: datetime
@@ -54,7 +63,6 @@ class Case:
     assignee: str = ""
     closed: datetime | None = None
     outcome: str = ""
-    hold: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """Return the case as JSON."""
@@ -65,13 +73,17 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Filed:
-    """A report in a case, how often it came in, and the verdict on it: JSON, empty before there is one."""
+    """A report in a case, how often it came in, and the verdict on it: JSON, empty before there is one.
+
+    `hold` names the hold that keeps its flows, empty before there is one.
+    """
 
     report: Report
     case: str
     message: str
     times: int = 1
     verdict: Mapping[str, Any] = field(default_factory=dict)
+    hold: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +103,28 @@ class Store:
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        self._path = path
         try:
             self._db = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
             self._db.execute("PRAGMA secure_delete = ON")  # what is deleted is overwritten
-            self._db.executescript(_TABLES)
+            self._bring_up_to_date()
         except sqlite3.Error as error:
             raise RefusalError(f"{path}: the file of cases cannot be opened ({error})") from None
+
+    def _bring_up_to_date(self) -> None:
+        """Make the tables, or make what an older version made ours; RefusalError for what a newer one made."""
+        if self._version() > _VERSION:
+            raise RefusalError(f"{self._path}: a newer Flowkeep wrote these cases; install that one")
+        if self._version() == _VERSION:
+            return
+        with self.changing():
+            older = self._db.execute("SELECT 1 FROM pragma_table_info('cases') WHERE name = 'hold'").fetchone()
+            for statements in (*((_HOLDS_OF_REPORTS,) if older else ()), _TABLES, f"PRAGMA user_version = {_VERSION}"):
+                for statement in filter(str.strip, statements.split(";")):
+                    self._db.execute(statement)
+
+    def _version(self) -> int:
+        return int(self._db.execute("PRAGMA user_version").fetchone()[0])
 
     @staticmethod
     def path(data_dir: Path) -> Path:
@@ -120,14 +148,21 @@ class Store:
 
     @contextmanager
     def changing(self) -> Iterator[None]:
-        """Have all changes within be one: all of them are on the disk at its end, or none."""
-        self._db.execute("BEGIN IMMEDIATE")
+        """Have all changes within be one: all of them are on the disk at its end, or none.
+
+        RefusalError where the disk is full, or another command has been writing for long.
+        """
         try:
-            yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:  # SQLite may have ended it by itself: the disk is full
+                    self._db.execute("ROLLBACK")
+                raise
+        except sqlite3.OperationalError as error:
+            raise RefusalError(f"{self._path}: nothing was written ({error})") from None
 
     def keep(self, digest: str, now: datetime, name: str, sender: str, subject: str, octets: bytes) -> bool:
         """Keep an original; False where it is there already."""
@@ -155,26 +190,37 @@ class Store:
     def open(self, now: datetime, person: str, kind: str, address: str, tenants: tuple[str, ...]) -> Case:
         """Open a case; its number is the next of the day."""
         day = f"{now:%Y%m%d}"
-        ((last,),) = self._db.execute("SELECT max(id) FROM cases WHERE id LIKE ?", (f"{day}-%",)).fetchall()
+        bounds = (f"{day}-", f"{day}.")  # all that begin with the day: the point comes next after the hyphen
+        ((last,),) = self._db.execute("SELECT max(id) FROM cases WHERE id > ? AND id < ?", bounds).fetchall()
         number = int(last.rpartition("-")[2]) + 1 if last else 1
         case = Case(f"{day}-{number:06}", now, "open", kind, address, tenants)
         self._db.execute(
-            "INSERT INTO cases VALUES (?, ?, ?, ?, ?, ?, '', NULL, '', '')",
+            "INSERT INTO cases VALUES (?, ?, ?, ?, ?, ?, '', NULL, '')",
             (case.id, now.isoformat(), case.state, kind, address, json.dumps(tenants)),
         )
         self.happen(case.id, now, person, "opened", {})
         return case
 
-    def file(self, case: str, report: Report, message: str) -> None:
+    def file(self, case: str, report: Report, message: str) -> Filed:
         """Put a report into a case."""
         row = (report.digest, case, message, json.dumps(_told(report)))
-        self._db.execute("INSERT INTO reports VALUES (?, ?, ?, ?, 1, '')", row)
+        self._db.execute("INSERT INTO reports VALUES (?, ?, ?, ?, 1, '', '')", row)
+        return Filed(report, case, message)
 
-    def again(self, digest: str) -> str | None:
-        """Count a report that came in before, and return its case; None for one that did not."""
-        self._db.execute("UPDATE reports SET times = times + 1 WHERE digest = ?", (digest,))
-        row = self._db.execute("SELECT case_id FROM reports WHERE digest = ?", (digest,)).fetchone()
-        return str(row[0]) if row else None
+    def again(self, digest: str, counts: bool) -> bool:
+        """Say whether a report came in before; where it `counts`, it is counted as having come in once more."""
+        many = int(counts)
+        return self._db.execute("UPDATE reports SET times = times + ? WHERE digest = ?", (many, digest)).rowcount == 1
+
+    def is_done(self, message: str) -> bool:
+        """Say whether a message came in before, and all of it could be read."""
+        sql = "SELECT 1 FROM messages WHERE digest = ? AND digest NOT IN (SELECT message FROM unread)"
+        return self._db.execute(sql, (message,)).fetchone() is not None
+
+    def hold(self, reports: Iterable[Filed], name: str) -> None:
+        """Keep which hold keeps the flows of some reports."""
+        rows = [(name, one.report.digest) for one in reports]
+        self._db.executemany("UPDATE reports SET hold = ? WHERE digest = ?", rows)
 
     def judge(self, digest: str, verdict: Mapping[str, Any]) -> None:
         """Keep the verdict on a report."""
@@ -188,13 +234,12 @@ class Store:
         )
 
     def change(self, case: Case, **changes: Any) -> Case:
-        """Return the case with state, assignee, hold, closed or outcome changed, in the file too."""
+        """Return the case with state, assignee, closed or outcome changed, in the file too."""
         after = replace(case, **changes)
         self._db.execute(
-            "UPDATE cases SET state = ?, assignee = ?, closed = ?, outcome = ?, hold = ? WHERE id = ?",
-            (after.state, after.assignee, after.closed.isoformat() if after.closed else None, after.outcome,
-             after.hold, after.id),
-        )  # fmt: skip
+            "UPDATE cases SET state = ?, assignee = ?, closed = ?, outcome = ? WHERE id = ?",
+            (after.state, after.assignee, after.closed.isoformat() if after.closed else None, after.outcome, after.id),
+        )
         return after
 
     def case(self, id: str) -> Case:
@@ -211,34 +256,38 @@ class Store:
         """Return the open cases of an address."""
         return list(self._cases("address = ? AND state != 'closed'", (address,)))
 
-    def unfinished(self) -> list[Case]:
-        """Return the open cases without a hold, or with a report that has no verdict: a killed run left them so."""
-        judged = "SELECT case_id FROM reports WHERE verdict = ''"
-        return list(self._cases(f"state != 'closed' AND (hold = '' OR id IN ({judged}))", ()))
+    def unfinished(self) -> list[Filed]:
+        """Return the reports of open cases that have no hold or no verdict: a killed run left them so."""
+        return list(self._filed(f"(hold = '' OR verdict = '') AND {_OPEN}"))
 
-    def held_by(self, hold: str) -> list[Case]:
-        """Return the open cases whose flows a hold keeps."""
-        return list(self._cases("hold = ? AND state != 'closed'", (hold,)))
+    def held_by(self, hold: str) -> list[Filed]:
+        """Return the reports of open cases whose flows a hold keeps."""
+        return list(self._filed(f"hold = ? AND {_OPEN}", hold))
+
+    def unneeded(self) -> list[str]:
+        """Return the holds that keep nothing but the flows of closed cases."""
+        needed = f"SELECT hold FROM reports WHERE {_OPEN}"  # noqa: S608 - a condition of our own
+        rows = self._db.execute(f"SELECT DISTINCT hold FROM reports WHERE hold NOT IN ({needed})")  # noqa: S608
+        return [name for (name,) in rows if name]
 
     def _cases(self, where: str, values: tuple[str, ...]) -> Iterator[Case]:
-        for id_, opened, state, kind, address, tenants, assignee, closed, outcome, hold in self._db.execute(
+        for id_, opened, state, kind, address, tenants, assignee, closed, outcome in self._db.execute(
             f"SELECT * FROM cases WHERE {where} ORDER BY opened, id",  # noqa: S608 - conditions of our own
             values,
         ).fetchall():
             yield Case(
                 id_, datetime.fromisoformat(opened), state, kind, address, tuple(json.loads(tenants)), assignee,
-                datetime.fromisoformat(closed) if closed else None, outcome, hold,
+                datetime.fromisoformat(closed) if closed else None, outcome,
             )  # fmt: skip
 
     def reports(self, cases: Iterable[str]) -> list[Filed]:
         """Return the reports in some cases, case by case."""
-        found = []
-        for case in cases:
-            for told, message, times, verdict in self._db.execute(
-                "SELECT told, message, times, verdict FROM reports WHERE case_id = ? ORDER BY rowid", (case,)
-            ):
-                found.append(Filed(_report(json.loads(told)), case, message, times, json.loads(verdict or "{}")))
-        return found
+        return [one for case in cases for one in self._filed("case_id = ?", case)]
+
+    def _filed(self, where: str, *values: str) -> Iterator[Filed]:
+        sql = f"SELECT told, case_id, message, times, verdict, hold FROM reports WHERE {where} ORDER BY rowid"  # noqa: S608
+        for told, case, message, times, verdict, hold in self._db.execute(sql, values).fetchall():
+            yield Filed(_report(json.loads(told)), case, message, times, json.loads(verdict or "{}"), hold)
 
     def events(self, case: str) -> list[Event]:
         """Return what happened to a case, in turn."""

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from abuse.claims import Claim
+from abuse.moments import BEGAN, ENDED
 from query.sql import Parameters, within
 from storage.client import Client
 
@@ -45,7 +46,7 @@ def surroundings(client: Client, claim: Claim, source: str) -> Surroundings:
              "countIf(NOT sent), sumIf(packets * greatest(sampling_rate, 1), NOT sent), "
              "sumIf(bytes * greatest(sampling_rate, 1), NOT sent)", "minute", "minute", 10_000),
         _ask(client, claim, since, until, source, f"if(sent, dst_addr, src_addr) AS peer, countIf(sent), "
-             f"countIf(NOT sent), {_SCALED}, min(flow_start), max(flow_end)", "peer", "count() DESC, peer", _LISTED),
+             f"countIf(NOT sent), {_SCALED}, min({BEGAN}), max({ENDED})", "peer", "count() DESC, peer", _LISTED),
         _ask(client, claim, since, until, source, "proto, dst_port, count() AS flows, uniq(dst_addr)",
              "proto, dst_port", "flows DESC, proto, dst_port", _LISTED, "AND sent"),
         _others(client, claim, since, until, source) if claim.target else [],
@@ -61,7 +62,8 @@ def _ask(
     sql = (
         f"SELECT {wanted} FROM (SELECT *, src_addr = {address} OR post_nat_src_addr = {address} AS sent "  # noqa: S608
         f"FROM {source} WHERE {times} AND (src_addr = {address} OR dst_addr = {address} "
-        f"OR post_nat_src_addr = {address})) WHERE 1 {more} GROUP BY {group} ORDER BY {order} LIMIT {limit}"
+        f"OR post_nat_src_addr = {address})) WHERE dst_addr != toIPv6('::') {more} "
+        f"GROUP BY {group} ORDER BY {order} LIMIT {limit}"
     )
     return client.query(sql, parameters.values).rows
 
@@ -72,10 +74,10 @@ def _others(client: Client, claim: Claim, since: datetime, until: datetime, sour
     times, address = within(since, until, parameters), parameters.add(claim.address_mapped, "IPv6")
     target = parameters.add(claim.target_mapped, "IPv6")
     sql = (
-        "SELECT tenant, other, count() AS flows, min(flow_start), max(flow_end) FROM ("  # noqa: S608 - our own names
-        f"SELECT src_tenant AS tenant, src_addr AS other, flow_start, flow_end FROM {source} "
+        "SELECT tenant, other, count() AS flows, min(began), max(ended) FROM ("  # noqa: S608 - our own names
+        f"SELECT src_tenant AS tenant, src_addr AS other, {BEGAN} AS began, {ENDED} AS ended FROM {source} "
         f"WHERE {times} AND dst_addr = {target} UNION ALL "
-        f"SELECT dst_tenant, dst_addr, flow_start, flow_end FROM {source} WHERE {times} AND src_addr = {target}) "
+        f"SELECT dst_tenant, dst_addr, {BEGAN}, {ENDED} FROM {source} WHERE {times} AND src_addr = {target}) "
         f"WHERE other != {address} AND tenant NOT IN ('', 'unassigned') "
         f"GROUP BY tenant, other ORDER BY flows DESC, tenant, other LIMIT {_LISTED}"
     )

@@ -12,7 +12,7 @@ from pathlib import Path
 from abuse import safety
 from abuse.desk import Desk
 from abuse.investigation import investigate
-from abuse.store import Case
+from abuse.store import Case, Filed
 from abuse.who import Answer, answers
 from intake.limits import LIMITS
 from intake.read import read
@@ -28,10 +28,11 @@ _MAILDIR = ("new", "cur")
 class Taken:
     """What came of files: cases opened (`opened`) and added to, reports new and known, parts that could not be read.
 
-    `rows` of flows were copied for holds; `problems` are bounds that were met.
+    `known` messages came in before, whole; `rows` of flows are held; `problems` are bounds that were met.
     """
 
     messages: int = 0
+    known: int = 0
     reports: int = 0
     duplicates: int = 0
     unread: int = 0
@@ -57,32 +58,23 @@ def take(desk: Desk, paths: Iterable[Path], zone: tzinfo | None = None, toleranc
     `zone` is that of times without one, where somebody knows it. ConfigError for a file that cannot be opened.
     """
     taken = Taken()
-    _finish(desk, taken, tolerance)
+    taken.rows += safety.finish(desk)
+    if left := {one.case for one in desk.store.unfinished()}:
+        investigate(desk, left, tolerance)
     for path in paths:
         octets = _octets(path)
-        message = read(octets, path.name, desk.now, zone)
         digest = hashlib.sha256(octets).hexdigest()
+        if zone is None and desk.store.is_done(digest):  # a folder is taken in again and again
+            taken.known += 1
+            continue
+        message = read(octets, path.name, desk.now, zone)
         desk.record("case", {"what": "message taken in", "sha256": digest, "reports": len(message.reports)})
-        opened, added = _file(desk, message, digest, path.name, octets, taken)
-        if opened:
-            taken.rows += safety.keep(desk, opened)
-        for case in added:
-            safety.widen(desk, desk.store.case(case))
-        touched = [*(case.id for case in opened), *added]
-        if touched:
-            investigate(desk, touched, tolerance)
-        taken.opened += [desk.store.case(case.id) for case in opened]
-        taken.added |= added
+        opened, filed = _file(desk, message, digest, path.name, octets, taken)
+        taken.rows += safety.keep(desk, filed)
+        investigate(desk, {one.case for one in filed}, tolerance)
+        taken.opened += opened
+        taken.added |= {one.case for one in filed}.difference(case.id for case in opened)
     return taken
-
-
-def _finish(desk: Desk, taken: Taken, tolerance: timedelta | None) -> None:
-    """Hold the flows of cases that a killed run has left without, and give their reports a verdict."""
-    left = desk.store.unfinished()
-    if unheld := [case for case in left if not case.hold]:
-        taken.rows += safety.keep(desk, unheld)
-    if left:
-        investigate(desk, [case.id for case in left], tolerance)
 
 
 def _octets(path: Path) -> bytes:
@@ -96,38 +88,36 @@ def _octets(path: Path) -> bytes:
 
 def _file(
     desk: Desk, message: Message, digest: str, name: str, octets: bytes, taken: Taken
-) -> tuple[list[Case], set[str]]:
-    """Put a message and its reports on file; return the cases that it opened, and those that it added to."""
+) -> tuple[list[Case], list[Filed]]:
+    """Put a message and its reports on file; return the cases that it opened, and the reports that are new."""
     holders = answers(desk.query, [(one.address, one.when.earliest, one.when.latest) for one in message.reports])
-    opened: dict[str, Case] = {}
-    added: set[str] = set()
+    opened: list[Case] = []
+    filed: list[Filed] = []
     spans: dict[str, tuple[datetime, datetime]] = {}
     with desk.store.changing():
-        desk.store.keep(digest, desk.now, name, message.sender, message.subject, octets)
+        is_new = desk.store.keep(digest, desk.now, name, message.sender, message.subject, octets)
         for part in message.unread:
             desk.store.set_aside(digest, part.place, part.why, part.excerpt)
         for report in message.reports:
-            if desk.store.again(report.digest):
+            if desk.store.again(report.digest, is_new):
                 taken.duplicates += 1
                 continue
             answer = holders[report.address, report.when.earliest, report.when.latest]
             case = _case_of(desk, report, answer, spans)
             if case is None:
                 case = desk.store.open(desk.now, desk.person, report.kind, str(report.address), answer.tenants)
-                opened[case.id] = case
-            elif case.id not in opened:
-                added.add(case.id)
-            desk.store.file(case.id, report, digest)
+                opened.append(case)
+            filed.append(desk.store.file(case.id, report, digest))
             first, last = spans.get(case.id, _ends(report))
             spans[case.id] = min(first, report.when.earliest), max(last, report.when.latest)
             desk.store.happen(
                 case.id, desk.now, desk.person, "reported", {"report": report.digest, "by": report.reporter}
             )
-            taken.reports += 1
     taken.messages += 1
+    taken.reports += len(filed)
     taken.unread += len(message.unread)
     taken.problems += message.problems
-    return list(opened.values()), added
+    return opened, filed
 
 
 def _case_of(desk: Desk, report: Report, answer: Answer, spans: dict[str, tuple[datetime, datetime]]) -> Case | None:

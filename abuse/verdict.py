@@ -14,6 +14,8 @@ from schema.render import time_text
 _SURE = 0.999
 """With this probability or more of being seen, flows that are not there contradict the report."""
 _SAMPLES = (1, 10, 100, 1000)
+_FAR_LESS = 10
+"""Times fewer packets than reported are worth a word: sampling alone does not make that of many."""
 _LEAD = 1000
 """Milliseconds by which the first flow of one end has to be earlier to say that it began."""
 _ZONES = tuple(
@@ -38,12 +40,13 @@ class Word(StrEnum):
 class Circumstances:
     """What has to be known beside the flows of a claim.
 
-    `expired` says since when flows of the time are no longer kept, None while they are. Of the exporters that would see
-    the address, `silent` names those not heard during the time, and `exporters` counts all. `rate` is the highest
-    sampling rate of these, 0 where it is not known.
+    `expired` says until when flows of the time were kept, None while they are; with `partly` only some are gone. Of the
+    exporters that would see the address, `silent` names those not heard during the time, and `exporters` counts all.
+    `rate` is the highest sampling rate of these, 0 where that of any is not known.
     """
 
     expired: datetime | None = None
+    partly: bool = False
     silent: tuple[str, ...] = ()
     exporters: int = 0
     rate: int = 0
@@ -114,6 +117,8 @@ def _of_pair(claim: Claim, facts: Facts, between: str) -> tuple[Word, list[str]]
     ]
     if facts.pair_received:
         reasons.append(f"{facts.pair_received:,} flows back, about {facts.packets_received:,} packets")
+    if claim.packets and not facts.rate_unknown and facts.packets_sent * _FAR_LESS < claim.packets:
+        reasons.append(f"the report says {claim.packets:,} packets, far more than that")
     if _began(facts) == "target" and facts.rate == 1 and not facts.rate_unknown:
         return Word.CONTRADICTED, [*reasons, f"{claim.target} opened what there is between {between}; it was answered"]
     return Word.CORROBORATED, reasons
@@ -124,8 +129,11 @@ def _of_nothing(claim: Claim, facts: Facts, around: Circumstances, between: str)
     none = f"no flow between {between} from {claim.first:%Y-%m-%d %H:%M:%S}Z to {claim.last:%Y-%m-%d %H:%M:%S}Z"
     if facts.pair_received:
         none = f"{claim.target} sent to {claim.address} ({facts.pair_received:,} flows), and nothing went back"
-    if around.expired is not None and not facts.sent:
-        return Word.OUTSIDE_RETENTION, [f"flows of that time are kept until {around.expired:%Y-%m-%d %H:%M}Z only"]
+    if around.expired is not None:
+        until = f"{around.expired:%Y-%m-%d %H:%M}Z"
+        if not around.partly:
+            return Word.OUTSIDE_RETENTION, [f"flows of that time were kept until {until} only"]
+        return Word.NOT_SEEN, [none, f"flows of a part of that time were kept until {until} only"]
     if around.silent and len(around.silent) >= around.exporters:
         return Word.NOT_COVERED, [f"no exporter that would see it was heard at the time: {', '.join(around.silent)}"]
     others = f"{claim.address} sent {facts.sent:,} other flows then" if facts.sent else f"{claim.address} sent nothing"

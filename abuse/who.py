@@ -13,13 +13,14 @@ from typing import Any
 
 from abuse.allocation_history import believed, known
 from abuse.holders import Address, Held, held, holdings, milliseconds, warnings
+from abuse.moments import BEGAN, BEGAN_MS, ENDED_MS
 from query.sql import Parameters, instant
 from storage.client import Client
 
 _CREATES = (1, 4, 6, 8, 10, 14, 16)
 """Values of natEvent (IANA 230, RFC 8158 section 5.3) by which a binding begins; the next higher one ends it."""
 _LONGEST_BINDING = timedelta(days=7)
-_MOST = 1000
+_MOST, _MOST_READ = 1000, 100_000
 _EVENTS = "translator"
 _NOW = timedelta(minutes=1)
 
@@ -73,6 +74,8 @@ class Answer:
             found.append(f"at the time our record said {names}: flows were stored for {names}, the record came later")
         if len({one.tenant for one in self.bindings}) > 1:
             found.append("several had the port within the time: its time decides")
+        if len(self.bindings) == _MOST:
+            found.append(f"only {_MOST:,} are named who were behind the translator: a port tells which of them")
         return tuple(found)
 
     def as_json(self) -> dict[str, object]:
@@ -89,15 +92,16 @@ class Answer:
 
 def who(
     client: Client, address: Address, first: datetime, last: datetime, *, port: int | None = None,
-    known_at: datetime | None = None, source: str = "flows",
+    protocol: int | None = None, known_at: datetime | None = None, source: str = "flows",
 ) -> Answer:  # fmt: skip
     """Return who held the address (and port, behind a translator) from `first` to `last`, both inclusive.
 
+    A translator may give a port of TCP to one and the same of UDP to another: `protocol` says which it was.
     `known_at` asks for what was known at a moment instead of now. `source` is what flows are read from. Client of the
     query role.
     """
     ((_, answer),) = answers(client, [(address, first, last)], known_at).items()
-    bindings = translations(client, address, port, first, last, source)
+    bindings = translations(client, address, port, protocol, first, last, source)
     return Answer(address, first, last, answer.now, answer.then, bindings)
 
 
@@ -120,61 +124,72 @@ def answers(client: Client, asked: Iterable[Asked], known_at: datetime | None = 
 
 
 def translations(
-    client: Client, address: Address, port: int | None, first: datetime, last: datetime, source: str
-) -> tuple[Binding, ...]:
+    client: Client, address: Address, port: int | None, protocol: int | None, first: datetime, last: datetime,
+    source: str,
+) -> tuple[Binding, ...]:  # fmt: skip
     """Return who was behind an outside address of a translator, by its events and by flows that it translated.
 
-    Without a port all that were are returned, `_MOST` of them.
+    Without a port, or a protocol, all that were are returned, `_MOST` of them.
     """
     parameters = Parameters()
     outside = parameters.add(f"::ffff:{address}" if address.version == 4 else str(address), "IPv6")
     around = (first - _LONGEST_BINDING, last + timedelta(hours=1))
     since, until = (instant(milliseconds(moment), parameters) for moment in around)
-    of_port = "1"
+    began, ended = (parameters.add(milliseconds(moment), "Int64") for moment in (first, last))
+    of_port = f"proto IN (0, {parameters.add(protocol, 'UInt8')})" if protocol else "1"
     if port:
         number = parameters.add(port, "UInt16")
-        of_port = (
-            f"(nat_port_end > 0 ? {number} BETWEEN nat_port_start AND nat_port_end "
+        of_port += (
+            f" AND (nat_port_end > 0 ? {number} BETWEEN nat_port_start AND nat_port_end "
             f": if(post_nat_src_port = 0, src_port, post_nat_src_port) IN (0, {number}))"
         )
     sql = (
-        "SELECT nat_event, src_addr, if(nat_port_end > 0, nat_port_start, post_nat_src_port) AS low, "  # noqa: S608
+        "SELECT nat_event, src_addr, proto, if(nat_port_end > 0, nat_port_start, post_nat_src_port) AS low, "  # noqa: S608
         "if(nat_port_end > 0, nat_port_end, post_nat_src_port) AS high, src_tenant, "
-        "if(toUnixTimestamp64Milli(flow_start) = 0, time_received, flow_start) AS began, flow_end "
+        f"{BEGAN} AS began, flow_end "
         f"FROM {source} WHERE time_received >= {since} AND time_received < {until} "
-        f"AND post_nat_src_addr = {outside} AND src_addr != {outside} AND {of_port} ORDER BY began LIMIT {_MOST * 10}"
+        f"AND post_nat_src_addr = {outside} AND src_addr != {outside} AND {of_port} "
+        f"AND (nat_event != 0 OR {BEGAN_MS} <= {ended} AND {ENDED_MS} >= {began}) "
+        f"ORDER BY greatest(began, flow_end) DESC, nat_event DESC LIMIT {_MOST_READ}"
     )
     rows = client.query(sql, parameters.values).rows
-    events, flows = _bound(rows), _seen(rows)
+    events, flows = _bound(rows[::-1], around[0]), _seen(rows[::-1])
     found = [one for one in (*events, *flows) if one.start <= last and (one.end is None or one.end >= first)]
     told = {one.inside for one in found if one.by == _EVENTS}
     kept = [one for one in found if one.by == _EVENTS or one.inside not in told]
     return tuple(kept[:_MOST])
 
 
-def _bound(rows: Sequence[tuple[Any, ...]]) -> list[Binding]:
-    """Return the bindings that a translator's events tell, each from its beginning to its end."""
+def _bound(rows: Sequence[tuple[Any, ...]], since: datetime) -> list[Binding]:
+    """Return the bindings that a translator's events tell, each from its beginning to its end.
+
+    One whose beginning is not on record may have begun at any time `since`.
+    """
     found: list[Binding] = []
     running: dict[tuple[Any, ...], int] = {}
-    for event, inside, low, high, tenant, began, ended in rows:
-        key = (inside, low, high)
+    for event, inside, protocol, low, high, tenant, began, ended in rows:
+        key = (inside, protocol, low, high)
         if event in _CREATES:
             running[key] = len(found)
             found.append(Binding(_plain(inside), low, high, began, ended if ended > began else None, tenant, _EVENTS))
-        elif event - 1 in _CREATES and key in running:
-            place = running.pop(key)
-            found[place] = replace(found[place], end=began)
+        elif event - 1 in _CREATES:
+            start, end = (began, ended) if ended > began else (since, began)
+            place = running.pop(key, None)
+            if place is None:
+                found.append(Binding(_plain(inside), low, high, start, end, tenant, _EVENTS))
+            else:
+                found[place] = replace(found[place], end=end)
     return found
 
 
 def _seen(rows: Sequence[tuple[Any, ...]]) -> list[Binding]:
     """Return the bindings that translated flows show: for as long as each inside address was seen with the port."""
     found: dict[tuple[Any, ...], Binding] = {}
-    for event, inside, low, high, tenant, began, ended in rows:
+    for event, inside, _, low, _, tenant, began, ended in rows:
         if not event:
             before = found.get((inside, low, tenant))
             first, last = (before.start, before.end or began) if before else (began, ended)
-            found[inside, low, tenant] = Binding(_plain(inside), low, high, first, max(last, ended), tenant, "flows")
+            found[inside, low, tenant] = Binding(_plain(inside), low, low, first, max(last, ended), tenant, "flows")
     return list(found.values())
 
 

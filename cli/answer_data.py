@@ -12,12 +12,11 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.flow_text import no_formula
 from cli.options import print_json
 from query.statistics import STATISTICS
 from schema.addresses import shown
 from schema.columns import BY_NAME, Kind
-from schema.render import mac_text
+from schema.render import mac_text, no_formula
 from settings.errors import ConfigError
 
 MACS = frozenset({"srcmac", "dstmac", "mac", *(name for name, column in BY_NAME.items() if column.kind is Kind.MAC)})

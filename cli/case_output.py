@@ -18,7 +18,8 @@ _SHOWN = 50
 def taken_json(taken: Taken, filed: Iterable[Filed]) -> dict[str, Any]:
     """Return what came of taking files in, with the verdict on each report."""
     return {
-        "messages": taken.messages, "reports": taken.reports, "duplicates": taken.duplicates, "unread": taken.unread,
+        "messages": taken.messages, "known": taken.known, "reports": taken.reports, "duplicates": taken.duplicates,
+        "unread": taken.unread,
         "opened": [case.id for case in taken.opened], "added_to": sorted(taken.added), "rows_held": taken.rows,
         "problems": taken.problems, "verdicts": [_line(one) for one in filed],
     }  # fmt: skip
@@ -30,7 +31,8 @@ def print_taken(taken: Taken, filed: Sequence[Filed]) -> None:
     if len(filed) > _SHOWN:
         print(f"and {len(filed) - _SHOWN:,} more; `flowkeep case list` has all")
     print(
-        f"{taken.messages:,} messages: {taken.reports:,} reports, {taken.duplicates:,} known already; "
+        f"{taken.messages:,} messages, {taken.known:,} more that came before: {taken.reports:,} reports, "
+        f"{taken.duplicates:,} known already; "
         f"{len(taken.opened):,} cases opened, {len(taken.added):,} added to; {taken.rows:,} rows are held"
     )
     for problem in taken.problems:
@@ -91,7 +93,8 @@ def case_json(
         "reports": [
             _line(one) | {"digest": one.report.digest, "message": one.message, "times": one.times,
                           "form": one.report.form, "reporter": one.report.reporter, "reference": one.report.reference,
-                          "hints": one.verdict.get("hints", []), "zones": one.verdict.get("zones", []),
+                          "hold": one.hold, "hints": one.verdict.get("hints", []),
+                          "zones": one.verdict.get("zones", []),
                           "holder": one.verdict.get("holder"), "facts": one.verdict.get("facts")}
             for one in filed
         ],
@@ -108,7 +111,8 @@ def print_case(
 ) -> None:
     """Print all of a case."""
     print(f"{case.id}: {case.state}, {case.kind or 'of no known kind'}, {case.address}, {' or '.join(case.tenants)}")
-    print(f"assignee {case.assignee or '-'}, hold {case.hold or '-'}, outcome {case.outcome or '-'}")
+    holds = ", ".join(sorted({one.hold for one in filed if one.hold}))
+    print(f"assignee {case.assignee or '-'}, held by {holds or '-'}, outcome {case.outcome or '-'}")
     print_verdicts(filed)
     for tenant, rows in offences.items():
         for month, kind, outcome, cases in rows[:5]:
@@ -138,7 +142,7 @@ def print_verdicts(filed: Sequence[Filed]) -> None:
 
 
 def claims_of(filed: Iterable[Filed]) -> list[Claim]:
-    """Return the claims of reports, each address and time once."""
+    """Return the claims of reports, each address and time once, the first `_SHOWN` of them."""
     return list(dict.fromkeys(claim_of(one.report) for one in filed))[:_SHOWN]
 
 

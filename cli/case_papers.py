@@ -104,7 +104,7 @@ def xarf(
         desk.record("export", {"case": case.id, "what": "xarf"})
         filed = desk.store.reports([case.id])
     sender = {"org": org, "contact": contact, "domain": contact.rpartition("@")[2]}
-    print(answers.xarf(case, filed[0], sender, datetime.now(UTC)))
+    print(answers.xarf(case, filed, sender, datetime.now(UTC)))
 
 
 def _write(name: str, id_: str, templates: Path | None, config: Path | None) -> None:

@@ -11,7 +11,7 @@ import typer
 
 from abuse import casework
 from abuse.investigation import investigate
-from abuse.store import Case, Filed, Store
+from abuse.store import Store
 from abuse.surroundings import surroundings
 from abuse.taking import files, take
 from cli import case_output, case_papers
@@ -74,13 +74,12 @@ def list_cases(
         ]
         filed = store.reports(case.id for case in cases)
     if as_json:
-        print_json([case.as_json() | {"verdicts": _verdicts(filed, case)} for case in cases])
+        verdicts: dict[str, list[str]] = {case.id: [] for case in cases}
+        for one in filed:
+            verdicts[one.case].append(str(one.verdict.get("verdict", "")))
+        print_json([case.as_json() | {"verdicts": verdicts[case.id]} for case in cases])
     else:
         case_output.print_cases(cases, filed)
-
-
-def _verdicts(filed: list[Filed], case: Case) -> list[str]:
-    return [str(one.verdict.get("verdict", "")) for one in filed if one.case == case.id]
 
 
 @app.command()
@@ -166,14 +165,15 @@ def close(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Close a case: it counts for its tenants, and its hold ends, or narrows to what other cases need."""
+    """Close a case: it counts for its tenants, and its holds end, or narrow to what other cases need."""
     with abuse_desk(config) as desk:
-        case, ended = casework.close(desk, id, outcome, reason)
+        case, holds = casework.close(desk, id, outcome, reason)
     if as_json:
-        print_json(case.as_json() | {"hold_ended": ended})
+        print_json(case.as_json() | {"holds_ended": holds})
     else:
-        rest = "has ended" if ended else "goes on for other cases"
-        print(f"{case.id}: closed, {outcome}; hold {case.hold or '-'} {rest}; the next purge takes what nothing holds")
+        print(f"{case.id}: closed, {outcome}; the next purge takes what nothing holds")
+        for name, ended in holds.items():
+            print(f"hold {name} {'has ended' if ended else 'goes on for other cases'}")
 
 
 @app.command()

@@ -17,7 +17,7 @@ import numpy as np
 from schema.addresses import V4_MAPPED
 from schema.batch import Array, Flows
 from schema.columns import BY_NAME, FLOW_COLUMNS, Column, Kind
-from schema.render import address_text, mac_text, time_text
+from schema.render import address_text, mac_text, no_formula, time_text
 
 TABLE = ("flow_start", "exporter", "flow_type", "proto", "src_addr", "src_port", "dst_addr", "dst_port", "packets",
          "bytes", "sampling_rate", "in_if", "out_if")  # fmt: skip
@@ -25,7 +25,6 @@ TABLE = ("flow_start", "exporter", "flow_type", "proto", "src_addr", "src_port",
 
 _COUNTED = frozenset({"packets", "bytes", "sampling_rate"})
 _QUOTED = frozenset({Kind.TIME, Kind.ADDRESS, Kind.MAC, Kind.ENUM})
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes for the beginning of a formula (OWASP, "CSV Injection")."""
 FIRST_MS, LAST_MS = -62_135_596_800_000, 253_402_300_799_999
 """The years 1 to 9999; a time outside of them, which few readers take, is shown as the epoch."""
@@ -178,11 +177,6 @@ def _labels(octets: bytes) -> list[int]:
 def _segments(octets: bytes) -> list[str]:
     found = [octets[at : at + 16] for at in range(0, len(octets), 16)]
     return [shown_address(segment) for segment in found if any(segment)]
-
-
-def no_formula(text: str) -> str:
-    """Return a string as a spreadsheet may have it: none takes it for a formula."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def _cell(text: str) -> str:

@@ -16,6 +16,7 @@ from schema.columns import FLOW_COLUMNS, Column, Kind
 from schema.tables import StoredTable
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @lru_cache(2**16)  # a few addresses make most of the traffic, and making their text takes most of the time
@@ -23,6 +24,11 @@ def address_text(octets: bytes) -> str:
     """Return 16 octets as text: dotted quad for IPv4-mapped ones, RFC 5952 otherwise; an absent address is `::`."""
     address = IPv6Address(octets)
     return shown(address)
+
+
+def no_formula(text: str) -> str:
+    """Return a string as a spreadsheet may have it: none takes it for a formula."""
+    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def time_text(milliseconds: int) -> str:

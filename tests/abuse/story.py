@@ -71,13 +71,13 @@ class Traffic:
 
     def add(
         self, moment: datetime, source: str, target: str, ports: tuple[int, int], proto: int = 6, flags: int = 0x1B,
-        packets: int = 3, in_if: int = 22, rate: int = RATE, nat: tuple[str, int] | None = None,
+        packets: int = 3, in_if: int = 22, rate: int = RATE, nat: tuple[str, int] | None = None, timed: bool = True,
     ) -> None:  # fmt: skip
-        """Add a flow of two seconds, received five seconds after its end."""
+        """Add a flow of two seconds, received five seconds after its end; not `timed`, its exporter tells no times."""
         start = round(moment.timestamp() * 1000)
         translated = packed(ip_address(nat[0])) if nat else bytes(16)
         self._rows.append({
-            "time_received": start + 7000, "flow_start": start, "flow_end": start + 2000,
+            "time_received": start + 7000, "flow_start": timed * start, "flow_end": timed * (start + 2000),
             "src_addr": packed(ip_address(source)),
             "dst_addr": packed(ip_address(target)), "src_port": ports[0], "dst_port": ports[1], "proto": proto,
             "tcp_flags": flags, "packets": packets, "bytes": packets * 60, "in_if": in_if, "sampling_rate": rate,

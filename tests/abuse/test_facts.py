@@ -5,19 +5,28 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 from datetime import datetime, timedelta
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from abuse import facts as module
+from abuse.bindings import flows_of
 from abuse.claims import Claim
-from abuse.coverage import coverage
+from abuse.coverage import Coverage, Heard, coverage
 from abuse.facts import facts
+from abuse.surroundings import Surroundings, surroundings
+from retention.policy import load_policy
 from storage.embedded import Node
+from storage.writer import Writer
+from tenants.allocations import load_allocations
+from tenants.attribute import Attributor
+from tenants.binding_log import read_bindings
 from tests.abuse.story import Traffic, at, site
 
 OURS = [f"192.0.2.{number}" for number in (7, 70, 71, 72)]
+SHARED = "203.0.113.1"
 FAR = [f"198.51.100.{number}" for number in (1, 2, 3)]
 Row = tuple[datetime, str, str, tuple[int, int], int, int, int]
 _SAME = ("pair_sent", "packets_sent", "octets_sent", "first_sent", "last_sent", "opened", "minutes")
@@ -119,3 +128,27 @@ def test_an_exporter_that_falls_silent_is_told(database: Node, tmp_path: Path) -
     assert heard.silent(at("15:20"), at("15:30")) == (), "that was still to come"
     assert later.silent(at("15:20"), at("15:50")) == silent
     assert (heard.rate(), heard.rate(silent)) == (100, 100)
+
+
+def test_what_one_of_the_exporters_does_not_tell_is_not_known() -> None:
+    told, untold = IPv6Address("::ffff:192.0.2.1"), IPv6Address("::ffff:192.0.2.2")
+    heard = Coverage(0, {told: Heard(np.ones(9, np.int64), 100), untold: Heard(np.ones(9, np.int64), 0)})
+    assert (heard.rate(), heard.rate([told]), heard.rate([untold])) == (0, 100, 0)
+
+
+def test_a_translators_log_is_no_traffic(database: Node, tmp_path: Path) -> None:
+    site(database, tmp_path)
+    starts = f"{at('13:00').isoformat()},{at('15:00').isoformat()}"
+    log = read_bindings(
+        ["inside,outside,port_start,port_end,start,end", f"192.0.2.70,{SHARED},1024,2047,{starts}"], "log"
+    )
+    with database.connect("ingest") as ingest:
+        policy = load_policy(tmp_path / "retention.yaml", {})
+        attributor = Attributor(load_allocations(tmp_path / "tenants.csv"), policy)
+        Writer(ingest).write(attributor.attribute(flows_of(log.bindings)), "log")
+    claim = Claim(ip_address(SHARED), at("13:55"), at("14:05"))
+    with database.connect("query") as query:
+        (one,) = facts(query, [claim], "flows")
+        assert (one.sent, one.pair_sent, one.to_service) == (0, 0, 0)
+        assert coverage(query, [(claim.first, claim.last)], "flows", at("15:00")).exporters == {}
+        assert surroundings(query, claim, "flows") == Surroundings([], [], [], [])

@@ -5,17 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from cli.main import main
 from storage.embedded import Node
+from tests.abuse.conftest import Ask
 from tests.abuse.story import DAY, MOVED, OTHER, VICTIM, Traffic, at, site, xarf
-
-Ask = Callable[..., Any]
 
 
 @pytest.fixture
@@ -31,24 +27,6 @@ def told(database: Node, tmp_path: Path) -> Path:
     traffic.add(at("14:30"), MOVED, "203.0.113.80", (53000, 443))
     traffic.store(database)
     return config
-
-
-@pytest.fixture
-def ask(told: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Ask:
-    """Give a command, in this process, and return its exit code and what it printed: JSON where it is that."""
-
-    def ask(*arguments: str) -> tuple[int, Any]:
-        of_site = () if arguments[1] == "verify" and arguments[0] == "case" else ("-c", str(told))
-        monkeypatch.setattr("sys.argv", ["flowkeep", *arguments, *of_site])
-        code = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = int(end.code or 0)
-        out, err = capsys.readouterr()
-        return code, json.loads(out) if "--json" in arguments and out else out + err
-
-    return ask
 
 
 def mail(directory: Path) -> Path:
@@ -86,7 +64,7 @@ def test_the_story(ask: Ask, database: Node, told: Path, tmp_path: Path) -> None
 
     cases = dict(zip(("a", "b", "false", "unsure"), taken["opened"], strict=True))
     again = ask("case", "take", str(tmp_path / "a.json"), "--json")[1]
-    assert (again["reports"], again["duplicates"], again["opened"]) == (0, 1, [])
+    assert (again["known"], again["reports"], again["opened"]) == (1, 0, [])
     (hold,) = ask("hold", "list", "--json")[1]
     assert (hold["id"], hold["kind"], hold["active"]) == (f"cases-{DAY:%Y%m%d}", "safety", True)
 
@@ -107,7 +85,7 @@ def test_the_story(ask: Ask, database: Node, told: Path, tmp_path: Path) -> None
         (hold,) = ask("hold", "list", "--all", "--json")[1]
         assert hold["active"], "the false one is open still, and about the same address"
     closed = ask("case", "close", cases["false"], "--outcome", "unfounded", "--reason", "not seen", "--json")[1]
-    assert closed["hold_ended"]
+    assert list(closed["holds_ended"].values()) == [True]
     assert ask("hold", "list", "--json")[1] == []
     assert ask("retention", "purge", "--json")[0] == 0
     with database.connect("admin") as admin:

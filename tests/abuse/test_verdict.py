@@ -46,7 +46,8 @@ PAIR = Facts(sent=9, pair_sent=4, packets_sent=40, octets_sent=4000, first_sent=
         (CLAIM, Facts(), replace(ALL, silent=("192.0.2.1",)), Word.NOT_COVERED),
         (CLAIM, Facts(), replace(ALL, silent=("192.0.2.1",), exporters=2), Word.NOT_SEEN),
         (CLAIM, Facts(), replace(ALL, expired=AT), Word.OUTSIDE_RETENTION),
-        (CLAIM, Facts(sent=4), replace(ALL, expired=AT), Word.CONTRADICTED),
+        (CLAIM, Facts(sent=4), replace(ALL, expired=AT), Word.OUTSIDE_RETENTION),
+        (CLAIM, Facts(sent=4), replace(ALL, expired=AT, partly=True), Word.NOT_SEEN),
         (CLAIM, PAIR, replace(ALL, expired=AT, silent=("192.0.2.1",)), Word.CORROBORATED),
     ],
 )
@@ -67,6 +68,11 @@ def test_the_probability_of_seeing_a_packet_is_printed() -> None:
     untold = judge(CLAIM, Facts(), SAMPLED)
     assert untold.probability is None
     assert "1: p = 0.010, 10: p = 0.096, 100: p = 0.634, 1,000: p = 1.000" in untold.reasons[-1]
+
+
+def test_far_more_packets_reported_than_seen_are_worth_a_word() -> None:
+    assert "far more than that" in judge(replace(CLAIM, packets=5_000_000), PAIR, SAMPLED).reasons[-1]
+    assert "far more" not in " ".join(judge(replace(CLAIM, packets=200), PAIR, SAMPLED).reasons)
 
 
 def test_who_began_and_what_may_be_forged() -> None:

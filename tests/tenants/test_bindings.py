@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from schema.addresses import packed
 from settings.errors import ConfigError
 from tenants.binding_log import Log, read_bindings
-from tenants.bindings import Binding, bindings_at
 from tenants.cells import FOREVER, parse_time
+from tests.tenants.binding_rows import Binding, bindings_at, rows
 
 NOON = parse_time("2026-11-01T12:00:00Z")
 MINUTE = 60_000
@@ -32,7 +32,7 @@ def read(*lines: str, zone: ZoneInfo | None = None) -> Log:
 def only(*lines: str, zone: ZoneInfo | None = None) -> Binding:
     log = read(*lines, zone=zone)
     assert log.faults == []
-    (binding,) = [log.bindings[index] for index in range(len(log.bindings))]
+    (binding,) = rows(log.bindings)
     return binding
 
 
@@ -102,7 +102,7 @@ def test_assignments_and_releases_are_paired_in_order_of_time() -> None:
         "2026-11-01T12:00:30Z,PORT_BLOCK_ASSIGN,100.64.0.1,192.0.2.7,1024-2047",
     )
     assert log.faults == []
-    assert [log.bindings[index] for index in range(3)] == [
+    assert rows(log.bindings) == [
         Binding(host(2), OUTSIDE, 1024, 2047, 0, NOON + 2 * MINUTE, None),
         Binding(host(1), OUTSIDE, 4096, 5119, 0, NOON + 2 * MINUTE, None),
         Binding(host(1), OUTSIDE, 1024, 2047, 0, NOON, NOON + MINUTE),
@@ -119,7 +119,7 @@ def test_releases_that_are_missing_or_alone_are_told() -> None:
         ",2026-11-01T12:03:00Z,freed,100.64.0.2,192.0.2.7,53",
         ",2026-11-01T12:04:00Z,freed,100.64.0.2,192.0.2.7,53",
     )
-    assert [log.bindings[index] for index in range(2)] == [
+    assert rows(log.bindings) == [
         Binding(host(1), OUTSIDE, 53, 53, 0, NOON, NOON + MINUTE),
         Binding(host(2), OUTSIDE, 53, 53, 0, NOON + MINUTE, NOON + 3 * MINUTE),
     ]
