@@ -1,8 +1,9 @@
 """`make soak`: a steady load for half an hour after warming up, and whether memory stays flat and the lag short.
 
-What a process keeps is the least of each minute: merges and blocks take more for a moment and give it back. It grows by
-a line through all pairs of minutes (Theil and Sen: the median of their slopes); warming up is left out. Memory is
-anonymous: what files are behind, as the journal's segments, is the page cache's.
+What a process keeps is the least of each minute: merges and blocks take more for a moment and give it back. A worker is
+between two blocks for a moment only, so that it is looked at twenty times a second. It grows by a line through all
+pairs of minutes (Theil and Sen: the median of their slopes); warming up is left out. Memory is anonymous: what files
+are behind, as the journal's segments, is the page cache's.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,7 +31,7 @@ from faults.report import machine
 from settings.errors import RefusalError
 
 _EXPORTERS = 8
-_MEMORY_EVERY, _LAG_EVERY = 5.0, 0.5
+_WHOLE_EVERY, _LAG_EVERY, _MEMORY_EVERY = 5.0, 0.5, 0.05
 _MINUTE = 60.0
 _WARM_UP = 600.0
 """Seconds. ClickHouse keeps merged parts for 480 s (`old_parts_lifetime`), and what it knows of each takes memory."""
@@ -70,26 +71,36 @@ class Growth:
 
 @dataclass(slots=True)
 class Samples:
-    """What was measured: lags by second, and of each process (second, proportional, anonymous) memory in MB."""
+    """What was measured: lags, and of each process (second, MB) of its memory.
+
+    `anonymous` is what no file is behind, `proportional` all, with its part of what is shared.
+    """
 
     lags: list[float] = field(default_factory=list)
-    memory: dict[str, list[tuple[float, float, float]]] = field(default_factory=lambda: defaultdict(list))
+    anonymous: dict[str, list[tuple[float, float]]] = field(default_factory=lambda: defaultdict(list))
+    proportional: dict[str, list[tuple[float, float]]] = field(default_factory=lambda: defaultdict(list))
 
-    def take_memory(self, second: float, pid: int) -> None:
-        """Add the memory of every process of the collector `pid`."""
-        for name, each in processes.named(processes.of(pid)).items():
-            if size := processes.memory(each):
-                self.memory[name].append((second, size.proportional, size.anonymous))
+    def take_whole(self, second: float, pids: Mapping[str, int]) -> None:
+        """Add the memory of processes with what files are behind."""
+        for name, pid in pids.items():
+            if size := processes.memory(pid):
+                self.proportional[name].append((second, size.proportional))
+
+    def take_anonymous(self, second: float, pids: Mapping[str, int]) -> None:
+        """Add what no file is behind."""
+        for name, pid in pids.items():
+            if size := processes.anonymous(pid):
+                self.anonymous[name].append((second, size))
 
     def growths(self, warm_up: float) -> Iterator[Growth]:
         """Yield the growth of each process behind the first `warm_up` seconds."""
-        for name, rows in self.memory.items():
-            second, proportional, anonymous = np.array([row for row in rows if row[0] >= warm_up]).reshape(-1, 3).T
+        for name in self.proportional:
+            second, size = np.array([row for row in self.anonymous[name] if row[0] >= warm_up]).reshape(-1, 2).T
             minutes, begins = np.unique(second // _MINUTE, return_index=True)
             if len(minutes) > 2:
-                warm, end = fitted(minutes, np.minimum.reduceat(anonymous, begins))
-                middle, peak = float(np.median(anonymous)), float(anonymous.max())
-                yield Growth(name, warm, end, middle, peak, float(proportional.max()))
+                warm, end = fitted(minutes, np.minimum.reduceat(size, begins))
+                most = max(whole for at, whole in self.proportional[name] if at >= warm_up)
+                yield Growth(name, warm, end, float(np.median(size)), float(size.max()), most)
 
 
 def fitted(times: np.ndarray, values: np.ndarray) -> tuple[float, float]:
@@ -131,14 +142,19 @@ def run(rate: float, minutes: float, settings: Sequence[str] = ()) -> Soak:
 
 
 def _sample(collector: CollectorProcess, seconds: float) -> Samples:
-    samples, begun, memory_at = Samples(), time.monotonic(), 0.0
+    samples, begun, whole_at, lag_at = Samples(), time.monotonic(), 0.0, 0.0
+    pids: dict[str, int] = {}
     while (second := time.monotonic() - begun) < seconds:
-        with contextlib.suppress(OSError):
-            samples.lags.append(collector.books()["lag_seconds"])
-        if second >= memory_at:
-            memory_at += _MEMORY_EVERY
-            samples.take_memory(second, collector.pid)
-        time.sleep(max(_LAG_EVERY - (time.monotonic() - begun - second), 0))
+        if second >= lag_at:
+            lag_at = second + _LAG_EVERY
+            with contextlib.suppress(OSError):
+                samples.lags.append(collector.books()["lag_seconds"])
+        if second >= whole_at:
+            whole_at = second + _WHOLE_EVERY
+            pids = processes.named(processes.of(collector.pid))
+            samples.take_whole(second, pids)
+        samples.take_anonymous(second, pids)
+        time.sleep(max(_MEMORY_EVERY - (time.monotonic() - begun - second), 0))
     return samples
 
 
