@@ -35,6 +35,7 @@ _TABLES = """
     CREATE INDEX IF NOT EXISTS of_hold ON reports (hold);
     CREATE TABLE IF NOT EXISTS events (case_id TEXT, number INTEGER, time TEXT, person TEXT, action TEXT, details TEXT,
         PRIMARY KEY (case_id, number));
+    CREATE TABLE IF NOT EXISTS logs (digest TEXT PRIMARY KEY, stored TEXT);
     CREATE TABLE IF NOT EXISTS offences (tenant TEXT, kind TEXT, month TEXT, outcome TEXT, cases INTEGER,
         PRIMARY KEY (tenant, kind, month, outcome));
 """
@@ -314,6 +315,15 @@ class Store:
             "SELECT month, kind, outcome, cases FROM offences WHERE tenant = ? ORDER BY month DESC, kind, outcome",
             (tenant,),
         ).fetchall()
+
+    def has_log(self, digest: str) -> bool:
+        """Say whether a translator's log was stored before."""
+        return self._db.execute("SELECT 1 FROM logs WHERE digest = ?", (digest,)).fetchone() is not None
+
+    def add_log(self, digest: str, now: datetime) -> None:
+        """Keep that a translator's log was stored."""
+        with self.changing():
+            self._db.execute("INSERT OR IGNORE INTO logs VALUES (?, ?)", (digest, now.isoformat()))
 
     def forget(self, before: datetime) -> int:
         """Delete the cases that were closed before a moment, with their reports and originals; return how many."""

@@ -157,7 +157,7 @@ def translations(
     found = [one for one in (*events, *flows) if one.start <= last and (one.end is None or one.end >= first)]
     told = {one.inside for one in found if one.by == _EVENTS}
     kept = [one for one in found if one.by == _EVENTS or one.inside not in told]
-    return tuple(kept[:_MOST])
+    return tuple(dict.fromkeys(kept))[:_MOST]
 
 
 def _bound(rows: Sequence[tuple[Any, ...]], since: datetime) -> list[Binding]:

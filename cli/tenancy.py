@@ -12,7 +12,8 @@ from typing import Annotated
 
 import typer
 
-from abuse.bindings import flows_of
+from abuse.bindings import store
+from abuse.store import Store
 from cli.options import ConfigOption, JsonOption, configuration, octets_of, print_json, zone_named
 from cli.sources import attribution, read
 from query.timespan import moment
@@ -124,14 +125,18 @@ def bindings(
     loaded = configuration(config)
     text = read_text(file)
     log = read_bindings(text.splitlines(), file.name, zone_named(zone))
-    flows = attribution(loaded.tenants, loaded.retention).attribute(flows_of(log.bindings))
-    with connect(loaded.storage, loaded.data_dir, "ingest") as client:
-        Writer(client).write(flows, f"bindings {hashlib.sha256(text.encode()).hexdigest()}")
+    digest, stored = hashlib.sha256(f"{zone}\n{text}".encode()).hexdigest(), len(log.bindings)
+    with connect(loaded.storage, loaded.data_dir, "ingest") as client, Store.of(loaded.data_dir) as known:
+        if known.has_log(digest):
+            stored = 0
+        else:
+            store(log.bindings, attribution(loaded.tenants, loaded.retention), Writer(client), f"bindings {digest}")
+            known.add_log(digest, datetime.now(UTC))
     if as_json:
-        print_json({"bindings": flows.rows, "faults": [{"line": line, "why": why} for line, why in log.faults]})
+        print_json({"bindings": stored, "faults": [{"line": line, "why": why} for line, why in log.faults]})
     else:
         for line, why in log.faults[:_SHOWN]:
             print(f"{file}:{line}: {why}")
-        print(f"{file}: {flows.rows:,} bindings stored, {len(log.faults):,} lines could not be read")
+        print(f"{file}: {stored:,} bindings stored, {len(log.faults):,} lines could not be read")
     if log.faults:
         raise typer.Exit(FINDING)

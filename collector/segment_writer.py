@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from collector.intent import Intent
-from collector.segments import LARGEST_DATAGRAM, ROW, Segment, file_size, numbers, path_of
+from collector.segments import LARGEST_DATAGRAM, ROW, Segment, file_size, name_of, numbers, path_of
 from collector.seldom import Seldom
 from collector.spare_segment import SpareSegment
 from collector.syscalls import Vectors, write
@@ -43,6 +43,7 @@ class SegmentWriter:
     def __init__(self, directory: Path, size: int, most: int, after: int, clock_shift_ms: int) -> None:
         """Begin no segment yet: what a receiver before us left half done is to be looked at first (`recover`)."""
         self.directory, self._size, self._most, self._shift = directory, size, most, clock_shift_ms
+        self._place = os.fspath(directory)
         self._next = max([after, *numbers(directory)]) + 1
         self._intent = Intent(directory)
         self._spare = SpareSegment(directory, size)
@@ -163,7 +164,8 @@ class SegmentWriter:
         if time.monotonic() < self._retry_at:
             return
         self._next += 1  # also where it fails: a segment that was there for a moment may be known to the reader
-        path = path_of(self.directory, self._next - 1)
+        # No Path: each interns its name, and the table of these grows by a megabyte.
+        path = os.path.join(self._place, name_of(self._next - 1))
         try:
             if self._spare.take(path):
                 segment = Segment(path, writable=True)

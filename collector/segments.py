@@ -31,9 +31,14 @@ _SMALLEST_MEAN = 192
 _MAGIC, _FORMAT, _ROWS, _SIZE, _COUNT, _SEALED = range(6)
 
 
+def name_of(number: int) -> str:
+    """Return the name of the file of segment `number`."""
+    return f"{number:012d}{SUFFIX}"
+
+
 def path_of(directory: Path, number: int) -> Path:
     """Return the file of segment `number`."""
-    return directory / f"{number:012d}{SUFFIX}"
+    return directory / name_of(number)
 
 
 def numbers(directory: Path) -> list[int]:
@@ -44,9 +49,8 @@ def numbers(directory: Path) -> list[int]:
 class Segment:
     """One mapped segment; `rows` datagrams and `size` octets fit in it."""
 
-    def __init__(self, path: Path, writable: bool) -> None:
+    def __init__(self, path: Path | str, writable: bool) -> None:
         """Map the file; OSError or ValueError where it is no whole segment."""
-        self.path = path
         mode = (os.O_RDWR, mmap.PROT_READ | mmap.PROT_WRITE) if writable else (os.O_RDONLY, mmap.PROT_READ)
         descriptor = os.open(path, mode[0])
         try:

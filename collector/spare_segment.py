@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from threading import Thread
 
@@ -32,14 +33,14 @@ class SpareSegment:
             return
         self._is_whole = True
 
-    def take(self, path: Path) -> bool:
+    def take(self, path: str) -> bool:
         """Put it where a segment belongs; False where there is none, or OSError."""
         if self._thread:
             self._thread.join()
             self._thread = None
         if self._is_whole:
             self._is_whole = False
-            self._path.rename(path)
+            os.rename(self._path, path)
             return True
         return False
 

@@ -49,7 +49,8 @@ def receive(descriptor: int, messages: int, most: int) -> int:
 
 def write(descriptor: int, vectors: Vectors, at: int) -> int:
     """Write pieces (1024 at most, contiguous) one after another to a file; return the octets that it took."""
-    count = int(_pwritev(descriptor, vectors.__array_interface__["data"][0], vectors.size // 2, at))
+    # By `__array_interface__` NumPy interns strings with each call, and the table of these grows by a megabyte.
+    count = int(_pwritev(descriptor, vectors.ctypes.data, vectors.size // 2, at))
     if count < 0:
         raise _error()
     return count

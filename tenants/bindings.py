@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
@@ -28,3 +28,7 @@ class Bindings:
 
     def __len__(self) -> int:
         return len(self.start)
+
+    def only(self, wanted: npt.NDArray[np.bool_]) -> Bindings:
+        """Return those of the bindings that are `wanted`, shape (n,)."""
+        return Bindings(*(getattr(self, each.name)[wanted] for each in fields(self)))

@@ -204,7 +204,12 @@ def test_who_says_what_to_beware_of(ask: Ask) -> None:
     assert ask("who", "10.9.8.7.6")[0] == 2
 
 
-def test_a_translators_log_tells_who_was_behind_a_port(ask: Ask, tmp_path: Path) -> None:
+def test_a_translators_log_tells_who_was_behind_a_port(ask: Ask, database: Node, tmp_path: Path) -> None:
+    with (tmp_path / "retention.yaml").open("a") as policy:
+        policy.write(
+            "categories:\n  rollups: {keep_for: 40d, starts: received, purpose: capacity, owner: desk,\n"
+            "            justification: trends, legal_basis: legitimate_interest, review: 2099-01-01}\n"
+        )
     log = tmp_path / "cgnat.csv"
     log.write_text(
         "inside,outside,port_start,port_end,start,end\n"
@@ -213,6 +218,10 @@ def test_a_translators_log_tells_who_was_behind_a_port(ask: Ask, tmp_path: Path)
     )
     code, stored = ask("tenants", "bindings", str(log), "--json")
     assert (code, stored["bindings"], [one["line"] for one in stored["faults"]]) == (1, 2, [4])
+    assert ask("tenants", "bindings", str(log), "--json")[1]["bindings"] == 0, "it was stored already"
+    with database.connect("query") as query:
+        sums = query.query("SELECT (SELECT count() FROM flows WHERE nat_event > 0), sum(flows) FROM traffic_1h").rows
+        assert sums == [(2, 2)], "rollups have every flow of a day, or its flows are read instead"
     for clock, inside in (("11:00", "192.0.2.71"), ("13:00", "192.0.2.70")):
         told = ask("who", "203.0.113.1:1500", "--at", at(clock).isoformat(), "--json")[1]
         assert [one["address"] for one in told["translated"]] == [inside]
