@@ -34,6 +34,7 @@ KNOWN = {
     ): "staging, and what no active hold covers any more; REPLACE for what one still covers",
     ("retention/certificate.py", "DROP"): "words of the certificate",
     ("abuse/store.py", "DELETE FROM"): "closed cases in their own file, when the policy keeps them no longer",
+    ("abuse/store.py", "DROP"): "a column of cases whose values were carried over to reports, in the same file",
     ("abuse/store.py", "UPDATE"): "what a case is, in the same file; no flows are in it",
 }
 """File and statement, and why it may be there."""
