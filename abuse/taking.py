@@ -42,34 +42,39 @@ class Taken:
     problems: list[str] = field(default_factory=list)
 
 
-def files(paths: Iterable[Path]) -> Iterator[Path]:
-    """Yield the files that are meant: those named, and those in a folder or maildir, in the order of their names."""
+def messages(paths: Iterable[Path]) -> Iterator[tuple[str, bytes]]:
+    """Yield the name and the octets of each file: of those named, and those in a folder or maildir, by their names.
+
+    ConfigError for one that cannot be opened.
+    """
     for path in paths:
-        if not path.is_dir():
-            yield path
-            continue
-        parts = [path / name for name in _MAILDIR] if (path / "new").is_dir() else [path]
-        yield from sorted(file for part in parts for file in part.glob("*") if file.is_file())
+        found = [path]
+        if path.is_dir():
+            parts = [path / name for name in _MAILDIR] if (path / "new").is_dir() else [path]
+            found = sorted(file for part in parts for file in part.glob("*") if file.is_file())
+        for file in found:
+            yield file.name, _octets(file)
 
 
-def take(desk: Desk, paths: Iterable[Path], zone: tzinfo | None = None, tolerance: timedelta | None = None) -> Taken:
-    """Take in the reports in some files; what was taken in before is known again. Each file is done whole or not.
+def take(
+    desk: Desk, given: Iterable[tuple[str, bytes]], zone: tzinfo | None = None, tolerance: timedelta | None = None
+) -> Taken:
+    """Take in messages, each by a name and its octets; what was taken in before is passed over.
 
-    `zone` is that of times without one, where somebody knows it. ConfigError for a file that cannot be opened.
+    Each is done whole or not. `zone` is that of times without one, where somebody knows it.
     """
     taken = Taken()
     taken.rows += safety.finish(desk)
     if left := {one.case for one in desk.store.unfinished()}:
         investigate(desk, left, tolerance)
-    for path in paths:
-        octets = _octets(path)
+    for name, octets in given:
         digest = hashlib.sha256(octets).hexdigest()
         if zone is None and desk.store.is_done(digest):  # a folder is taken in again and again
             taken.known += 1
             continue
-        message = read(octets, path.name, desk.now, zone)
+        message = read(octets, name, desk.now, zone)
         desk.record("case", {"what": "message taken in", "sha256": digest, "reports": len(message.reports)})
-        opened, filed = _file(desk, message, digest, path.name, octets, taken)
+        opened, filed = _file(desk, message, digest, name, octets, taken)
         taken.rows += safety.keep(desk, filed)
         investigate(desk, {one.case for one in filed}, tolerance)
         taken.opened += opened

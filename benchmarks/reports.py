@@ -18,7 +18,7 @@ from typing import Any
 from abuse.allocation_history import record
 from abuse.desk import Desk
 from abuse.store import Store
-from abuse.taking import take
+from abuse.taking import messages, take
 from benchmarks import questions
 from ledger.book import Ledger
 from retention.policy import load_policy
@@ -63,7 +63,7 @@ def taken(directory: Path, admin: Client, connect: Any, flows: int, reports: int
         policy, files = load_policy(_POLICY, {}), Files.of(directory)
         desk = Desk("bench", now, store, query, retention, policy, files, Ledger(directory / "ledger"))
         began = time.perf_counter()
-        found = take(desk, [sheet])
+        found = take(desk, messages([sheet]))
         seconds = time.perf_counter() - began
         verdicts: dict[str, int] = {}
         for one in store.reports(case.id for case in store.cases()):

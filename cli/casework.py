@@ -13,8 +13,8 @@ from abuse import casework
 from abuse.investigation import investigate
 from abuse.store import Store
 from abuse.surroundings import surroundings
-from abuse.taking import files, take
-from cli import case_output, case_papers
+from abuse.taking import messages, take
+from cli import case_output, case_papers, case_serving
 from cli.case_desk import abuse_desk
 from cli.options import ConfigOption, JsonOption, configuration, print_json, zone_named
 from query.timespan import length
@@ -29,6 +29,7 @@ def add_to(commands: typer.Typer) -> None:
 
 
 case_papers.add_to(app)
+app.command()(case_serving.serve)
 CaseId = Annotated[str, typer.Argument(metavar="CASE", help="The case, as `flowkeep case list` names it.")]
 
 
@@ -47,7 +48,7 @@ def take_in(
     """Take in reports: open cases, hold their flows, and say what these show; exit 1 where any could not be read."""
     width = length(tolerance, "--tolerance")
     with abuse_desk(config) as desk:
-        taken = take(desk, files(paths), zone_named(zone), width)
+        taken = take(desk, messages(paths), zone_named(zone), width)
         filed = desk.store.reports([case.id for case in taken.opened] + sorted(taken.added))
     if as_json:
         print_json(case_output.taken_json(taken, filed))
