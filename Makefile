@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PACKAGES := abuse cli collector decoders demo enrichment intake ledger query retention rollups schema settings sources storage tenants
 DEBIAN := snmpd softflowd pmacct nfdump nfdump-sflow tshark prometheus docker-compose systemd
 
-.PHONY: setup demo test check bench fuzz test-faults soak lock docs programs clean
+.PHONY: setup demo test check bench fuzz fuzz-reports test-faults soak lock docs programs clean
 
 setup: $(VENV)/.ready
 
@@ -56,6 +56,11 @@ REPORT ?= docs/fuzzing.md
 
 fuzz: setup
 	@$(BIN)/python -m fuzzing --inputs $(INPUTS) --seed $(SEED) --among '$(AMONG)' --report $(REPORT) \
+	  --commit "$$(git describe --always --dirty)"
+
+# Broken abuse reports, for so many seconds.
+fuzz-reports: setup
+	@$(BIN)/python -m tests.intake.campaign --seconds $(SECONDS) --seed $(SEED) --report docs/fuzzing_reports.md \
 	  --commit "$$(git describe --always --dirty)"
 
 # Kills at random moments under load, ClickHouse away, a full journal, a moved clock; a directory is kept for a finding.
