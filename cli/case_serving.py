@@ -33,11 +33,6 @@ _SHORTEST = 20
 _PATH = "/reports"
 _THREADS = 4
 _SLOW_SECONDS = 60
-_STATUS: tuple[tuple[type[UserError], str], ...] = (
-    (ConfigError, "400 Bad Request"),
-    (UnreachableError, "503 Service Unavailable"),
-    (UserError, "500 Internal Server Error"),
-)
 
 Environ = dict[str, Any]
 Start = Callable[[str, list[tuple[str, str]]], Any]
@@ -85,7 +80,8 @@ def application(token: str, taken: Callable[[str, bytes], dict[str, Any]], alone
                 with alone:
                     told = taken(_name(environ), octets)
             except UserError as error:
-                status = next(status for kind, status in _STATUS if isinstance(error, kind))
+                away = isinstance(error, UnreachableError)
+                status = "503 Service Unavailable" if away else "500 Internal Server Error"
                 told = {"error": str(error)}
         body = json.dumps(told).encode() + b"\n"
         start(status, [*headers, ("Content-Type", "application/json"), ("Content-Length", str(len(body)))])

@@ -102,7 +102,7 @@ def test_what_goes_wrong_is_told_as_json() -> None:
         return statuses[0], json.loads(body)
 
     assert asked(UnreachableError("away")) == ("503 Service Unavailable", {"error": "away"})
-    assert asked(ConfigError("wrong")) == ("400 Bad Request", {"error": "wrong"})
+    assert asked(ConfigError("wrong")) == ("500 Internal Server Error", {"error": "wrong"})
 
 
 def test_what_cannot_be_served_is_said(ask: Ask, tmp_path: Path) -> None:
