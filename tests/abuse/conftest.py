@@ -1,15 +1,17 @@
-"""Commands given in this process, on the site of a test's own `told`."""
+"""Commands given in this process, on the site of a test's own `told`; and a bag of evidence."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from abuse.bag import Packed
 from cli.main import main
+from tests.abuse.evidence_bags import copied, packed, remembered
 
 Ask = Callable[..., tuple[int, Any]]
 
@@ -30,3 +32,16 @@ def ask(told: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtu
         return code, json.loads(out) if "--json" in arguments and out else out + err
 
     return ask
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Packed]:
+    """A bag that nobody touched, beside its ledger."""
+    with remembered():
+        yield packed(tmp_path_factory.mktemp("whole"))
+
+
+@pytest.fixture
+def bag(whole: Packed, tmp_path: Path) -> Path:
+    """A copy of it, to do something to."""
+    return copied(whole.path, tmp_path / "bag")

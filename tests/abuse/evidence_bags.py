@@ -132,3 +132,8 @@ def change_proof(bag: Path, key: SigningKey, **members: Any) -> None:
     path = bag / "ledger-proof.json"
     path.write_bytes(canonical({**json.loads(path.read_bytes()), **members}) + b"\n")
     sign_again(bag, key)
+
+
+def ledger_of(whole: Packed) -> Ledger:
+    """The ledger beside the bag."""
+    return Ledger(whole.path.parent / "ledger")

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from abuse import standalone_proofs
 from abuse.bag import Packed
@@ -19,33 +16,13 @@ from ledger.keys import generate, parse_public
 from tests.abuse.evidence_bags import (
     NOW,
     change_proof,
-    copied,
     files_of,
     findings,
+    ledger_of,
     listing_of,
-    packed,
-    remembered,
     sign_again,
     verdicts,
 )
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Packed]:
-    """A bag that nobody touched, beside its ledger."""
-    with remembered():
-        yield packed(tmp_path_factory.mktemp("whole"))
-
-
-@pytest.fixture
-def bag(whole: Packed, tmp_path: Path) -> Path:
-    """A copy of it, to do something to."""
-    return copied(whole.path, tmp_path / "bag")
-
-
-def ledger_of(whole: Packed) -> Ledger:
-    """The ledger beside the bag."""
-    return Ledger(whole.path.parent / "ledger")
 
 
 def test_who_signed_is_shown_by_a_key_got_elsewhere(whole: Packed, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import json
 import os
 import random
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,36 +16,16 @@ from abuse import standalone_bag, standalone_evidence, standalone_proofs
 from abuse.bag import Packed
 from abuse.bag_program import program
 from abuse.standalone_evidence import main, verify
-from ledger.book import Ledger
 from tests.abuse.evidence_bags import (
     copied,
     files_of,
     findings,
+    ledger_of,
     listing_of,
-    packed,
-    remembered,
     run,
     sign_again,
     verifier,
 )
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Packed]:
-    """A bag that nobody touched, beside its ledger."""
-    with remembered():
-        yield packed(tmp_path_factory.mktemp("whole"))
-
-
-@pytest.fixture
-def bag(whole: Packed, tmp_path: Path) -> Path:
-    """A copy of it, to do something to."""
-    return copied(whole.path, tmp_path / "bag")
-
-
-def ledger_of(whole: Packed) -> Ledger:
-    """The ledger beside the bag."""
-    return Ledger(whole.path.parent / "ledger")
 
 
 def test_a_whole_bag_is_whole_wherever_it_is(whole: Packed, tmp_path: Path) -> None:
