@@ -53,6 +53,8 @@ class Round:
         """
         time.sleep(self.rng.uniform(0.1, self.seconds * share))
         table, written = self.rng.choice([FLOWS, *rollups()]), self.rng.random() < 0.7
+        if self.rng.random() < 0.3 and self.rig.await_token(table, _MOMENT):
+            return f"as an insert into {table} was remembered"
         delay = self.rng.choice((0.0, 0.001, 0.003, 0.01))
         if self.rng.random() < 0.25 or not self.rig.await_part(table, written, _MOMENT):
             return "at any moment"

@@ -88,8 +88,7 @@ class Rig:
 
     def await_part(self, table: str, written: bool, seconds: float) -> bool:
         """Wait until ClickHouse begins to write a new part of a table, or has `written` it; False if it does not."""
-        node = NodeFiles.of(self.collector.config.data_dir).node
-        directory = node / "data" / "data" / self.collector.config.storage.database / table
+        directory = self._table(table)
         deadline, seen = time.monotonic() + seconds, set(_names(directory))
         while time.monotonic() < deadline:
             now = set(_names(directory))
@@ -98,6 +97,27 @@ class Rig:
             seen = now
             time.sleep(0.001)
         return False
+
+    def await_token(self, table: str, seconds: float) -> bool:
+        """Wait until ClickHouse remembers an insert into a table whose part has no name yet; False if it does not.
+
+        That lasts for some microseconds, so it is looked for without a rest.
+        """
+        logs = list((self._table(table) / "deduplication_logs").glob("*_[1-9]*.txt"))
+        if not logs:
+            return False
+        log, deadline = max(logs, key=lambda path: path.stat().st_mtime_ns), time.monotonic() + seconds
+        with log.open("rb") as opened:
+            size = os.fstat(opened.fileno()).st_size
+            while time.monotonic() < deadline:
+                if os.fstat(opened.fileno()).st_size != size:
+                    return True
+        return False
+
+    def _table(self, table: str) -> Path:
+        """Return the directory of a table in the embedded node."""
+        node = NodeFiles.of(self.collector.config.data_dir).node
+        return node / "data" / "data" / self.collector.config.storage.database / table
 
     def kill(self, pid: int, number: signal.Signals = signal.SIGKILL) -> None:
         """Send one of the collector's processes a signal; what has just ended needs none."""

@@ -23,6 +23,7 @@ from settings.config import Embedded
 from settings.errors import RefusalError, UserError
 from settings.lock import hold
 from storage.client import Client, connect
+from storage.insert_tokens import forget_lost
 from storage.node_files import NodeFiles, State
 from storage.users import LOOPBACK, config_xml, users_xml
 
@@ -79,6 +80,7 @@ class Node:
             self._acquire()
             self._refuse_newer_data()
             self._forget_system_tables()
+            forget_lost(self.files.node / "data/store")
             self._launch()
         except OSError as error:
             self._abandon()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import stat
@@ -66,6 +67,40 @@ def test_rows_survive_kill_9_of_the_node(tmp_path: Path) -> None:
         node.start()
         assert node.pid != first
         assert count(node) == 1000
+
+
+def test_a_part_that_a_kill_left_without_its_name_is_stored_by_the_repetition(tmp_path: Path) -> None:
+    """ClickHouse writes the token first and then renames the part; we do to it what a kill in between does."""
+    with Node(EMBEDDED, tmp_path) as node:
+        fill(node, 10)
+        with node.connect("ingest") as client:
+            Writer(client).write(at([NOW_MS] * 20), "another")
+        kill_9(node)
+        (part,) = (node.files.node / "data/store").glob("*/*/*_2_2_0")
+        shutil.rmtree(part)
+        node.start()
+        assert count(node) == 10
+        for _ in range(2):
+            with node.connect("ingest") as client:
+                Writer(client).write(at([NOW_MS] * 20), "another")
+                Writer(client).write(at([NOW_MS] * 10), "t")
+            assert count(node) == 30, "what was lost is stored once, and what was not is known"
+
+
+def test_a_line_of_tokens_that_a_kill_cut_off_is_no_reason_to_forget_the_others(tmp_path: Path) -> None:
+    with Node(EMBEDDED, tmp_path) as node:
+        fill(node, 10)
+        kill_9(node)
+        (log,) = (
+            path for path in (node.files.node / "data/store").glob("*/*/deduplication_logs/*") if path.stat().st_size
+        )
+        whole = log.read_bytes()
+        log.write_bytes(whole + whole[: len(whole) // 2])
+        node.start()
+        assert log.read_bytes() == whole
+        with node.connect("ingest") as client:
+            Writer(client).write(at([NOW_MS] * 10), "t")
+        assert count(node) == 10
 
 
 def test_a_stopped_node_keeps_its_rows_and_passwords(tmp_path: Path) -> None:
