@@ -15,7 +15,7 @@ from typing import Any
 from benchmarks import questions_nfdump
 from query.expression import Everything, Node
 from query.filter import parse
-from query.planner import Covered, Plan, candidate, coverage, flows_only
+from query.planner import Plan, candidate, covered, flows_only
 from query.planner import plan as plan_of
 from query.reports import grouped_report
 from query.series import series_report
@@ -141,9 +141,8 @@ def _plan(client: Client, filter: Node, by: tuple[Statistic, ...], since: dateti
     found, now = candidate(filter, by, since, until, step), datetime.now(UTC)
     if isinstance(found, str):
         return flows_only(since, until, FLOWS, found)
-    sql = coverage(found, now)
-    covered = [Covered(*row) for row in client.query(sql.text, sql.parameters).rows]
-    return plan_of(found, covered, since, until, now, FLOWS)
+    known = covered(found, now, lambda sql: client.query(sql.text, sql.parameters).rows)
+    return plan_of(found, known, since, until, now, FLOWS)
 
 
 def _asked(client: Client, ask: Question) -> tuple[Plan, list[tuple[Any, ...]], float]:

@@ -19,7 +19,7 @@ from query import timespan
 from query.expression import Node
 from query.filter import expanded, parse
 from query.held import any_held, gone_within, source
-from query.planner import Covered, Plan, candidate, coverage, flows_only
+from query.planner import Plan, candidate, covered, flows_only
 from query.planner import plan as plan_of
 from query.reports import RATES, stored_report
 from query.sql import Sql
@@ -186,15 +186,14 @@ def _plan(client: Client, asked: Question, sums: Sums, table: str) -> Plan:
     found = "--raw says so" if sums.raw else candidate(asked.filter, sums.by, *span, sums.step)
     if isinstance(found, str):
         return flows_only(*span, table, found)
-    sql = coverage(found, now)
     try:
-        covered = client.query(sql.text, sql.parameters).rows
+        known = covered(found, now, lambda sql: client.query(sql.text, sql.parameters).rows)
     except DatabaseRefusalError as error:
         if error.code != _UNKNOWN_TABLE:
             raise
         return flows_only(*span, table, "the database has no rollups")  # of an older version than this
     stored = asked.since == _EVERYTHING_SINCE
-    return plan_of(found, [Covered(*row) for row in covered], *span, now, table, stored)
+    return plan_of(found, known, *span, now, table, stored)
 
 
 def _why_none(client: Client, asked: Question, table: str) -> str:

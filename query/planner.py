@@ -1,15 +1,15 @@
 """Whether a question is answered from flows or from rollups of them, and for which hours from which. Pure.
 
-Rollups answer for whole hours of days of which they have every flow (`coverage` asks that); what is before, behind and
+Rollups answer for whole hours of days of which they have every flow (`covered` asks that); what is before, behind and
 between is read from flows. Both are scaled alike, so the sums are those of the flows, whatever is read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from query.expression import Node
 from query.reads import columns_read
@@ -110,18 +110,27 @@ def _families() -> Iterable[tuple[tuple[Rollup, Rollup], str, set[str]]]:
         yield (AS_1H, AS_1M), side, set(AS_1H.dimensions) - _FOR_FLOWS - others
 
 
-def coverage(of: Candidate, now: datetime) -> Sql:
-    """Return the query for how many flows of each day are there, and how many in the rollup; its rows are `Covered`.
+def covered(of: Candidate, now: datetime, ask: Callable[[Sql], Iterable[Sequence[Any]]]) -> list[Covered]:
+    """Return how many flows of each day are there, and how many in the rollup; `ask` returns the rows of a query.
 
     Days before that of `now` are looked at whole, which ClickHouse knows without reading. Today is looked at up to the
-    last whole hour, and up to the one before it: rollups of the last seconds are still to come.
+    last whole hour, and only where that differs up to the one before it: rollups of the last seconds are still to come.
     """
     parameters = Parameters()
     today, last = _midnight(now), min(of.until, _whole_hour(now))
     looks = list(_looks(of, of.since.date(), _whole_days(of, now), parameters))
-    for up_to in (last, last - _HOUR):
-        if up_to > today:
-            looks += _looks_of_today(of, today, up_to, parameters)
+    if last > today:
+        looks += _looks_of_today(of, today, last, parameters)
+    found = [Covered(*row) for row in ask(_looked(looks, parameters))]
+    differs = any(one.day == today.date() and one.here != one.there for one in found)
+    if differs and last - _HOUR > today:
+        parameters = Parameters()
+        looks = list(_looks_of_today(of, today, last - _HOUR, parameters))
+        found += [Covered(*row) for row in ask(_looked(looks, parameters))]
+    return found
+
+
+def _looked(looks: Sequence[str], parameters: Parameters) -> Sql:
     return Sql(
         f"SELECT day, up_to, sum(here), sum(there) FROM ({' UNION ALL '.join(looks)}) "  # noqa: S608
         "GROUP BY day, up_to ORDER BY day, up_to",
@@ -130,7 +139,7 @@ def coverage(of: Candidate, now: datetime) -> Sql:
 
 
 def plan(
-    of: Candidate, covered: Iterable[Covered], since: datetime, until: datetime, now: datetime, table: str,
+    of: Candidate, known: Iterable[Covered], since: datetime, until: datetime, now: datetime, table: str,
     stored: bool = False,
 ) -> Plan:  # fmt: skip
     """Return what to read for the time from `since` to `until`; flows lie in `table`, or the view of `query.held`.
@@ -139,7 +148,7 @@ def plan(
     `stored` the question is about those that are left.
     """
     lacking, outlived, today, up_to = set(), set(), _midnight(now), _midnight(now)
-    for day, looked_at, here, there in covered:
+    for day, looked_at, here, there in known:
         covers = there == here or (there > here and not stored)
         outlived |= {day} if there > here and covers else set()
         if day < today.date():

@@ -78,8 +78,8 @@ def _uint(name: str, bits: int, category: str, doc: str, unit: str = "", codec: 
     return Column(name, Kind.UINT, f"u{bits // 8}", f"UInt{bits}", codec, unit, category, doc)
 
 
-def _time(name: str, codec: str, doc: str) -> Column:
-    return Column(name, Kind.TIME, "i8", "DateTime64(3, 'UTC')", codec, "ms", "time", doc)
+def _time(name: str, doc: str) -> Column:
+    return Column(name, Kind.TIME, "i8", "DateTime64(3, 'UTC')", "T64, LZ4", "ms", "time", doc)
 
 
 def _address(name: str, category: str, doc: str) -> Column:
@@ -102,15 +102,13 @@ def _symbol(name: str, doc: str, category: str = "attribution") -> Column:
 FLOW_COLUMNS: tuple[Column, ...] = (
     _time(
         "time_received",
-        "DoubleDelta, ZSTD(1)",
         "When the collector received the datagram, by the collector's own clock. Partitions and expiry go by it.",
     ),
     _time(
         "flow_start",
-        "T64, LZ4",
         "First packet of the flow, by the exporter's clock. For sFlow, which carries no times, the time received.",
     ),
-    _time("flow_end", "T64, LZ4", "Last packet of the flow, by the exporter's clock."),
+    _time("flow_end", "Last packet of the flow, by the exporter's clock."),
     _enum("flow_type", FLOW_TYPES, "device", "Protocol that carried the flow."),
     _address("exporter", "device", "Source address of the export; for sFlow the agent address in the datagram."),
     _uint(

@@ -28,6 +28,7 @@ _MERGES = {
 }
 
 _QUERY_SECONDS = 60
+_FREE_FOR_A_THREAD = 64 * 2**20
 _QUERY_RESULT_ROWS = 2_000_000
 
 
@@ -119,7 +120,11 @@ def _user(name: str, secret: str, profile: str, statements: Iterable[str]) -> st
 
 def _limits(role: str, memory_limit: int) -> dict[str, tuple[int, int]]:
     """Return a role's settings, each with the least and the most it may be set to; the most is what it is set to."""
-    limits = {"allow_python_table_function": (0, 0)}  # chdb's own; in a node it ends the whole process
+    limits = {
+        "allow_python_table_function": (0, 0),  # chdb's own; in a node it ends the whole process
+        # By itself a query takes one thread for each GB that is free, which of our few is one, whatever the cores.
+        "max_threads_min_free_memory_per_thread": (0, _FREE_FOR_A_THREAD),
+    }
     if role == "query":
         limits |= {
             "readonly": (2, 2),

@@ -6,7 +6,7 @@ import random
 from datetime import UTC, datetime, timedelta
 
 from query.filter import parse
-from query.planner import Covered, Plan, candidate, coverage, flows_only, plan
+from query.planner import Plan, candidate, covered, flows_only, plan
 from query.statistics import Statistic
 from storage.ddl import FLOWS
 from tests.query.flow_rows import Ask, Row, random_rows
@@ -39,4 +39,4 @@ def planned(
     found = candidate(parse(filter), by, since, until, step)
     if isinstance(found, str):
         return flows_only(since, until, FLOWS, found)
-    return plan(found, [Covered(*row) for row in ask(coverage(found, NOW))], since, until, NOW, FLOWS)
+    return plan(found, covered(found, NOW, ask), since, until, NOW, FLOWS)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from query.filter import parse
-from query.planner import Candidate, Covered, Piece, candidate, plan
+from query.planner import Candidate, Covered, Piece, candidate, covered, plan
 from query.reports import grouped_report
 from query.series import points, series_report
+from query.sql import Sql
 from query.statistics import statistic
 from schema.rollups import AS_1H, TRAFFIC_1H, TRAFFIC_1M
 from storage.ddl import FLOWS
@@ -121,9 +123,9 @@ def test_a_rollup_has_whole_hours_and_no_longer_steps(
 
 def test_a_day_of_which_flows_are_deleted_is_told() -> None:
     of, epoch = Candidate(TRAFFIC_1H, "", DAYS[0], DAYS[2]), datetime(1970, 1, 1, tzinfo=UTC)
-    covered = [Covered(DAYS[0].date(), epoch, 3, 10), Covered(DAYS[1].date(), epoch, 10, 10)]
-    assert plan(of, covered, DAYS[0], DAYS[2], NOW, FLOWS).outlived == 1
-    left = plan(of, covered, DAYS[0], DAYS[2], NOW, FLOWS, stored=True)
+    known = [Covered(DAYS[0].date(), epoch, 3, 10), Covered(DAYS[1].date(), epoch, 10, 10)]
+    assert plan(of, known, DAYS[0], DAYS[2], NOW, FLOWS).outlived == 1
+    left = plan(of, known, DAYS[0], DAYS[2], NOW, FLOWS, stored=True)
     assert ([piece.table for piece in left.pieces], left.outlived) == ([FLOWS, "traffic_1h"], 0)
     lacking = [Covered(day.date(), epoch, 10, 9) for day in DAYS]
     nothing = plan(of, lacking, DAYS[0], DAYS[2], NOW, "all_flows")
@@ -136,7 +138,25 @@ def test_all_that_is_stored_is_one_piece_from_the_beginning() -> None:
     since = datetime(1970, 1, 1, tzinfo=UTC)
     found = candidate(parse("any"), (), since, NOW)
     assert isinstance(found, Candidate)
-    covered = [Covered(date(2026, 1, 1), since, 5, 5), Covered(TODAY.date(), at(18, TODAY), 5, 5)]
-    chosen = plan(found, covered, since, NOW, NOW, FLOWS)
+    known = [Covered(date(2026, 1, 1), since, 5, 5), Covered(TODAY.date(), at(18, TODAY), 5, 5)]
+    chosen = plan(found, known, since, NOW, NOW, FLOWS)
     assert [piece.table for piece in chosen.pieces] == ["traffic_1h", FLOWS]
     assert chosen.pieces[0].until == at(18, TODAY)
+
+
+def test_the_hour_before_the_last_is_looked_at_only_where_rollups_lack_something() -> None:
+    found, asked = Candidate(TRAFFIC_1H, "", DAYS[3], NOW), []
+
+    def ask(there: int) -> Callable[[Sql], list[tuple[date, datetime, int, int]]]:
+        def answer(sql: Sql) -> list[tuple[date, datetime, int, int]]:
+            asked.append(sql)
+            last = at(18 if len(asked) == 1 else 17, TODAY)
+            return [(DAYS[3].date(), DAYS[3], 5, 5)] * (len(asked) == 1) + [(TODAY.date(), last, 9, there)]
+
+        return answer
+
+    assert covered(found, NOW, ask(9))[-1] == Covered(TODAY.date(), at(18, TODAY), 9, 9)
+    assert len(asked) == 1
+    asked.clear()
+    assert [one.up_to for one in covered(found, NOW, ask(8))[1:]] == [at(18, TODAY), at(17, TODAY)]
+    assert len(asked) == 2

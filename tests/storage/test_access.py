@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -201,3 +202,10 @@ def test_a_large_aggregation_spills_instead_of_failing(tmp_path: Path) -> None:
         with pytest.raises(DatabaseRefusalError, match="memory limit exceeded") as refusal:
             client.query(sql)
         assert is_retryable(refusal.value)
+
+
+def test_a_query_may_use_every_core_though_the_node_has_little_memory(node: Node) -> None:
+    with node.connect("query") as client:
+        plan = client.query("EXPLAIN PIPELINE SELECT number % 3, count() FROM numbers_mt(100000000) GROUP BY 1").rows
+    cores = len(os.sched_getaffinity(0))
+    assert any(f"\u00d7 {cores}" in line for (line,) in plan), plan
