@@ -15,13 +15,12 @@ from typing import Any
 from benchmarks import questions_nfdump
 from query.expression import Everything, Node
 from query.filter import parse
-from query.planner import Plan, candidate, covered, flows_only
-from query.planner import plan as plan_of
+from query.planner import Plan, candidates, flows_only, planned
 from query.reports import grouped_report
 from query.series import series_report
 from query.sql import Sql
 from query.statistics import Statistic, statistic
-from schema.rollups import TRAFFIC_1H, Rollup
+from schema.rollups import TENANTS_1H, TRAFFIC_1H, Rollup
 from settings.config import Embedded
 from storage import embedded
 from storage.client import Client
@@ -83,8 +82,9 @@ def fill(admin: Client, since: datetime, until: datetime, flows: int) -> None:
     for first in range(0, flows, _AT_ONCE):
         rows = min(_AT_ONCE, flows - first)
         admin.command(_FLOWS.format(since=begin, span=span, count=flows, first=first, rows=rows))
-    admin.command(_rolled(TRAFFIC_1H))  # of all rollups the one that is asked
-    for table in (FLOWS, TRAFFIC_1H.name):
+    for rollup in (TENANTS_1H, TRAFFIC_1H):  # of all rollups those that are asked, or could be
+        admin.command(_rolled(rollup))
+    for table in (FLOWS, TENANTS_1H.name, TRAFFIC_1H.name):
         admin.command(f"OPTIMIZE TABLE {table} FINAL")  # as days that are over are merged
     while admin.query("SELECT count() FROM system.merges").rows[0][0]:
         time.sleep(0.5)
@@ -138,11 +138,10 @@ def _series(word: str, since: datetime, until: datetime) -> Question:
 
 
 def _plan(client: Client, filter: Node, by: tuple[Statistic, ...], since: datetime, until: datetime, step: int) -> Plan:
-    found, now = candidate(filter, by, since, until, step), datetime.now(UTC)
+    found, now = candidates(filter, by, since, until, step), datetime.now(UTC)
     if isinstance(found, str):
         return flows_only(since, until, FLOWS, found)
-    known = covered(found, now, lambda sql: client.query(sql.text, sql.parameters).rows)
-    return plan_of(found, known, since, until, now, FLOWS)
+    return planned(found, since, until, now, FLOWS, lambda sql: client.query(sql.text, sql.parameters).rows)
 
 
 def _asked(client: Client, ask: Question) -> tuple[Plan, list[tuple[Any, ...]], float]:

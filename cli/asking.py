@@ -19,8 +19,7 @@ from query import timespan
 from query.expression import Node
 from query.filter import expanded, parse
 from query.held import any_held, gone_within, source
-from query.planner import Plan, candidate, covered, flows_only
-from query.planner import plan as plan_of
+from query.planner import Plan, candidates, flows_only, planned
 from query.reports import RATES, stored_report
 from query.sql import Sql
 from query.statistics import Statistic
@@ -183,17 +182,16 @@ def tell_unknown(flows: int) -> None:
 
 def _plan(client: Client, asked: Question, sums: Sums, table: str) -> Plan:
     span, now = (asked.since, asked.until), datetime.now(UTC)
-    found = "--raw says so" if sums.raw else candidate(asked.filter, sums.by, *span, sums.step)
+    found = "--raw says so" if sums.raw else candidates(asked.filter, sums.by, *span, sums.step)
     if isinstance(found, str):
         return flows_only(*span, table, found)
+    stored = asked.since == _EVERYTHING_SINCE
     try:
-        known = covered(found, now, lambda sql: client.query(sql.text, sql.parameters).rows)
+        return planned(found, *span, now, table, lambda sql: client.query(sql.text, sql.parameters).rows, stored)
     except DatabaseRefusalError as error:
         if error.code != _UNKNOWN_TABLE:
             raise
         return flows_only(*span, table, "the database has no rollups")  # of an older version than this
-    stored = asked.since == _EVERYTHING_SINCE
-    return plan_of(found, known, *span, now, table, stored)
 
 
 def _why_none(client: Client, asked: Question, table: str) -> str:

@@ -9,17 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from query.expression import Node
 from query.reads import columns_read
 from query.sql import Parameters, Sql, condition, instant, within
 from query.statistics import Statistic, columns
-from schema.rollups import AS_1H, AS_1M, SIDES, SUMS, TRAFFIC_1H, TRAFFIC_1M, Rollup
+from schema.rollups import AS_1H, AS_1M, SIDES, SUMS, TENANTS_1H, TRAFFIC_1H, TRAFFIC_1M, Rollup
 from storage.ddl import FLOWS
 
 COUNTED = "counted"
 """The column with how many flows a row is of."""
+
+Ask: TypeAlias = Callable[[Sql], Iterable[Sequence[Any]]]
+"""Asks the database, and returns the rows."""
 
 _HOUR = timedelta(hours=1)
 _FEWEST = 2 * _HOUR
@@ -48,11 +51,16 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to read, in order of time, and why; and of how many days rollups tell more than the flows that are left."""
+    """What to read, in order of time, and why.
+
+    `outlived` counts the days of which rollups tell more than the flows that are left, `lacking` those of which they
+    tell less.
+    """
 
     pieces: tuple[Piece, ...]
     reason: str
     outlived: int = 0
+    lacking: int = 0
 
     @property
     def from_rollups(self) -> bool:
@@ -62,7 +70,12 @@ class Plan:
     @property
     def few(self) -> bool:
         """Whether what is counted by is few: the tenants, interfaces and the like of a rollup without systems."""
-        return any(piece.rollup in (TRAFFIC_1H, TRAFFIC_1M) for piece in self.pieces)
+        return any(piece.rollup in (TENANTS_1H, TRAFFIC_1H, TRAFFIC_1M) for piece in self.pieces)
+
+    @property
+    def summed(self) -> timedelta:
+        """How much of the time rollups are read for."""
+        return sum((piece.until - piece.since for piece in self.pieces if piece.rollup), timedelta())
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +97,13 @@ class Covered(NamedTuple):
     there: int
 
 
-def candidate(
+def candidates(
     filter: Node, by: Sequence[Statistic], since: datetime, until: datetime, step: int = 3600
-) -> Candidate | str:
-    """Return the rollup that may answer a question by steps of so many seconds, or why there is none."""
+) -> tuple[Candidate, ...] | str:
+    """Return the rollups that may answer a question by steps of so many seconds, the smallest first.
+
+    Where there is none, return why.
+    """
     asked = columns_read(filter) | set(columns(by))
     first, end = _whole_hour(since), _whole_hour(until)
     first += _HOUR if first < since else timedelta()
@@ -95,22 +111,45 @@ def candidate(
         return "the time has few whole hours"
     if step % 60:
         return "the steps are no whole minutes"
-    for (hour, minute), side, known in _families():
-        if asked <= known:
-            return Candidate(minute if step % 3600 else hour, side, first, end)
-    lacking = asked - set().union(*(known for _, _, known in _families()))
+    found = tuple(
+        Candidate(rollup, side, first, end)
+        for rollup, side, known in _known(by_minute=step % 3600 > 0)
+        if asked <= known
+    )
+    if found:
+        return found
+    lacking = asked - set().union(*(known for _, _, known in _known(by_minute=False)))
     return f"no rollup has {', '.join(sorted(lacking))}" if lacking else "no rollup has all of this together"
 
 
-def _families() -> Iterable[tuple[tuple[Rollup, Rollup], str, set[str]]]:
-    yield (TRAFFIC_1H, TRAFFIC_1M), "", set(TRAFFIC_1H.dimensions) - _FOR_FLOWS
+def _known(*, by_minute: bool) -> Iterator[tuple[Rollup, str, set[str]]]:
+    """Yield the rollups of a period, each with its side and what it tells of flows."""
+    if not by_minute:
+        yield TENANTS_1H, "", set(TENANTS_1H.dimensions) - _FOR_FLOWS
+    yield TRAFFIC_1M if by_minute else TRAFFIC_1H, "", set(TRAFFIC_1H.dimensions) - _FOR_FLOWS
     for side, others in zip(
         SIDES, ({"dst_as", "out_if", "out_if_form"}, {"src_as", "in_if", "in_if_form"}), strict=True
     ):
-        yield (AS_1H, AS_1M), side, set(AS_1H.dimensions) - _FOR_FLOWS - others
+        yield AS_1M if by_minute else AS_1H, side, set(AS_1H.dimensions) - _FOR_FLOWS - others
 
 
-def covered(of: Candidate, now: datetime, ask: Callable[[Sql], Iterable[Sequence[Any]]]) -> list[Covered]:
+def planned(
+    found: Sequence[Candidate], since: datetime, until: datetime, now: datetime, table: str, ask: Ask,
+    stored: bool = False,
+) -> Plan:  # fmt: skip
+    """Return what to read: of the first of `found` that lacks no day, or of the one that tells most of the time.
+
+    `ask` returns the rows of a query; the rest is as of `plan`.
+    """
+    plans = []
+    for of in found:
+        plans.append(plan(of, covered(of, now, ask), since, until, now, table, stored))
+        if not plans[-1].lacking:
+            break
+    return max(plans, key=lambda one: one.summed)
+
+
+def covered(of: Candidate, now: datetime, ask: Ask) -> list[Covered]:
     """Return how many flows of each day are there, and how many in the rollup; `ask` returns the rows of a query.
 
     Days before that of `now` are looked at whole, which ClickHouse knows without reading. Today is looked at up to the
@@ -166,7 +205,7 @@ def plan(
             begin = runs.pop()[0]
         runs.append((begin, end))
     if sum((end - begin for begin, end in runs), timedelta()) < _FEWEST:
-        return flows_only(since, until, table, f"{of.rollup.name} lacks flows of that time")
+        return flows_only(since, until, table, f"{of.rollup.name} lacks flows of that time", len(lacking))
     pieces, at = [], since
     for begin, end in runs:
         pieces += [Piece(at, begin, table)] if at < begin else []
@@ -174,12 +213,12 @@ def plan(
         at = end
     pieces += [Piece(at, until, table)] if at < until else []
     reason = f"{of.rollup.name} has all that is asked for, and every flow of these hours"
-    return Plan(tuple(pieces), reason, len(outlived))
+    return Plan(tuple(pieces), reason, len(outlived), len(lacking))
 
 
-def flows_only(since: datetime, until: datetime, table: str, reason: str) -> Plan:
+def flows_only(since: datetime, until: datetime, table: str, reason: str, lacking: int = 0) -> Plan:
     """Return the plan that reads nothing but flows."""
-    return Plan((Piece(since, until, table),), reason)
+    return Plan((Piece(since, until, table),), reason, lacking=lacking)
 
 
 def summed(wanted: Sequence[str], filter: Node, plan: Plan, parameters: Parameters) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from rollups.group import TENANTS, Grouped, Groups, group
 from schema.batch import Array, Flows, Nullable, Rows, Symbols
-from schema.rollups import AS_1H, AS_1M, HOUR, MINUTE, ROLLUPS, TRAFFIC_1H, TRAFFIC_1M
+from schema.rollups import AS_1H, AS_1M, HOUR, MINUTE, ROLLUPS, TENANTS_1H, TRAFFIC_1H, TRAFFIC_1M
 from schema.tables import Category
 
 _DTYPES = {column.name: column.dtype for table in ROLLUPS for column in table.columns}
@@ -58,12 +58,24 @@ class Rollups:
         ):
             by_minute = _fewest(Groups.together(parts), len(parts))
             by_hour = _by_hour(by_minute)
-            rows[minute.name] = found = self._rows(by_minute)
+            rows[minute.name] = found = self._rows(by_minute, self._origins)
             if by_hour is not by_minute:
-                found = self._rows(by_hour)
+                found = self._rows(by_hour, self._origins)
             starts = _starts(by_hour) // HOUR * HOUR
             rows[hour.name] = Rows(found.rows, {**found.columns, "time_received": starts})
+            if hour is TRAFFIC_1H:
+                rows[TENANTS_1H.name] = self._of_tenants(by_hour)
         return rows
+
+    def _of_tenants(self, by_hour: Groups) -> Rows:
+        """Return the traffic's groups as rows of TENANTS_1H, which know of an origin no exporter."""
+        kinds: dict[tuple[int, int], int] = {}
+        of_origins = np.array([kinds.setdefault(key[1:], len(kinds)) for key in self._origins], np.uint64)
+        kept = {name: of for name, of in by_hour.columns.items() if name in (*TENANTS_1H.dimensions, "minute")}
+        groups = by_hour.by({**kept, "origin": of_origins[by_hour.columns["origin"].astype(np.intp)]})
+        found = self._rows(groups, [(bytes(16), *kind) for kind in kinds])
+        columns = {name: values for name, values in found.columns.items() if name != "exporter"}
+        return Rows(found.rows, {**columns, "time_received": _starts(groups) // HOUR * HOUR})
 
     def _own_origins(self, grouped: Grouped) -> Array:
         """Return what number each of the block's origins has here."""
@@ -78,9 +90,9 @@ class Rollups:
         own[used] = [self._names.setdefault(names[code], len(self._names)) for code in used.tolist()]
         return own[codes]
 
-    def _rows(self, groups: Groups) -> Rows:
-        """Return groups as rows, each at its minute."""
-        exporters, types, rates = zip(*self._origins, strict=True)
+    def _rows(self, groups: Groups, origins: Iterable[tuple[bytes, int, int]]) -> Rows:
+        """Return groups of some origins as rows, each at its minute."""
+        exporters, types, rates = zip(*origins, strict=True)
         columns = {name: values for name, values in groups.columns.items() if name != "minute"}
         origin, names = columns.pop("origin").astype(np.intp), list(self._names)
         given: dict[str, Array | Symbols | Nullable] = {

@@ -60,6 +60,7 @@ _TRAFFIC = (
     "src_tenant", "dst_tenant", "exporter", "in_if", "out_if", "in_if_form", "out_if_form", "proto", "application",
     *_SENT,
 )  # fmt: skip
+_TENANTS = ("src_tenant", "dst_tenant", *_SENT)
 _AS = (
     "side", "src_as", "dst_as", "exporter", "in_if", "out_if", "in_if_form", "out_if_form", *_SENT,
 )  # fmt: skip
@@ -75,11 +76,13 @@ def _table(name: str, period: int, dimensions: tuple[str, ...], doc: str) -> Rol
 
 
 _TRAFFIC_DOC = "Sums of flows by tenants, exporter, interfaces, protocol and application, {0} by {0}"
+_TENANTS_DOC = "Sums of flows by tenants, {0} by {0}"
 _AS_DOC = "Sums of flows by autonomous system and the interface towards it, {0} by {0}"
 
 TRAFFIC_1M = _table("traffic_1m", MINUTE, _TRAFFIC, _TRAFFIC_DOC)
 TRAFFIC_1H = _table("traffic_1h", HOUR, _TRAFFIC, _TRAFFIC_DOC)
+TENANTS_1H = _table("tenants_1h", HOUR, _TENANTS, _TENANTS_DOC)
 AS_1M = _table("as_1m", MINUTE, _AS, _AS_DOC)
 AS_1H = _table("as_1h", HOUR, _AS, _AS_DOC)
 
-ROLLUPS: tuple[Rollup, ...] = (TRAFFIC_1M, TRAFFIC_1H, AS_1M, AS_1H)
+ROLLUPS: tuple[Rollup, ...] = (TRAFFIC_1M, TRAFFIC_1H, TENANTS_1H, AS_1M, AS_1H)

@@ -22,7 +22,7 @@ from tests.collector.test_pipeline import DEFINED, Bench, data
 from tests.tenants.counter_rows import LOGICAL, interfaces, rows_of, symbols
 
 VM = "203.0.113.7/32,umbrella,vm-7,basic,,\n"
-SUMMED = {"as_1h": 2, "as_1m": 2, "traffic_1h": 1, "traffic_1m": 1}
+SUMMED = {"as_1h": 2, "as_1m": 2, "tenants_1h": 1, "traffic_1h": 1, "traffic_1m": 1}
 """What one flow counts in the tables of rollups: once on either side, where there are sides."""
 
 COUNTED = {"counters_adaptor": 1, "counters_host": 2, "counters_interface": 3, "discards": 2, **SUMMED}

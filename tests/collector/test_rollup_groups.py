@@ -137,7 +137,13 @@ def test_blocks_are_stored_together_when_their_time_has_come(summed: Summed) -> 
     assert summed.flows() == all_are(BLOCKS)
     assert summed.rows() == 1, "four blocks, one row"
     assert summed.files() == []
-    assert summed.bench.metrics.books()["stored_rows"] == {"as_1h": 2, "as_1m": 2, "traffic_1h": 1, "traffic_1m": 1}
+    assert summed.bench.metrics.books()["stored_rows"] == {
+        "as_1h": 2,
+        "as_1m": 2,
+        "tenants_1h": 1,
+        "traffic_1h": 1,
+        "traffic_1m": 1,
+    }
 
 
 def test_what_is_left_is_stored_at_a_clean_stop(summed: Summed) -> None:
@@ -238,7 +244,7 @@ def test_rollups_that_were_begun_too_long_ago_are_dropped_and_counted(
     summed.bench.pipeline().finish()
     assert summed.at().rollups == ()
     assert summed.flows() == {**all_are(0), "flows": 1}
-    assert summed.bench.metrics.books()["dropped_rows"] == {FORGOTTEN: 6}
+    assert summed.bench.metrics.books()["dropped_rows"] == {FORGOTTEN: 7}
 
 
 def test_a_clickhouse_that_is_away_at_the_stop_has_them_stored_at_the_next_start(

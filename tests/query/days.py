@@ -5,8 +5,9 @@ from __future__ import annotations
 import random
 from datetime import UTC, datetime, timedelta
 
+from query import planner
 from query.filter import parse
-from query.planner import Plan, candidate, covered, flows_only, plan
+from query.planner import Plan, candidates, flows_only
 from query.statistics import Statistic
 from storage.ddl import FLOWS
 from tests.query.flow_rows import Ask, Row, random_rows
@@ -36,7 +37,7 @@ def spread(count: int) -> list[Row]:
 def planned(
     ask: Ask, filter: str, by: tuple[Statistic, ...], since: datetime, until: datetime, step: int = 3600
 ) -> Plan:
-    found = candidate(parse(filter), by, since, until, step)
+    found = candidates(parse(filter), by, since, until, step)
     if isinstance(found, str):
         return flows_only(since, until, FLOWS, found)
-    return plan(found, covered(found, NOW, ask), since, until, NOW, FLOWS)
+    return planner.planned(found, since, until, NOW, FLOWS, ask)

@@ -8,12 +8,13 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from query.filter import parse
-from query.planner import Candidate, Covered, Piece, candidate, covered, plan
+from query.planner import Candidate, Covered, Piece, candidates, covered, plan
+from query.planner import planned as planned_of
 from query.reports import grouped_report
 from query.series import points, series_report
 from query.sql import Sql
 from query.statistics import statistic
-from schema.rollups import AS_1H, TRAFFIC_1H, TRAFFIC_1M
+from schema.rollups import AS_1H, TENANTS_1H, TRAFFIC_1H, TRAFFIC_1M
 from storage.ddl import FLOWS
 from tests.query.days import DAYS, NOW, TODAY, at, planned
 from tests.query.flow_rows import Ask
@@ -44,7 +45,7 @@ def test_sums_are_those_of_the_flows(ask_days: Ask, window: tuple[datetime, date
             )
             sums = [[(row[0], *row[1:5]) for row in rows] for rows in (found, raw)]
             assert sums[0] == sums[1], (word, text)
-    assert used == {FLOWS, "traffic_1h", "as_1h"}
+    assert used == {FLOWS, "tenants_1h", "traffic_1h", "as_1h"}
 
 
 @pytest.mark.parametrize(("step", "table"), [(60, "traffic_1m"), (300, "traffic_1m"), (3600, "traffic_1h"), (7, FLOWS)])
@@ -68,19 +69,20 @@ def test_what_is_lacking_and_what_is_yet_to_come_is_read_from_flows(ask_days: As
     chosen = planned(ask_days, "any", (statistic("srctenant"),), at(2.5), NOW)
     assert [(piece.since, piece.until, piece.table) for piece in chosen.pieces] == [
         (at(2.5), at(3), FLOWS),
-        (at(3), DAYS[1], "traffic_1h"),
+        (at(3), DAYS[1], "tenants_1h"),
         (DAYS[1], DAYS[2], FLOWS),
-        (DAYS[2], at(18, TODAY), "traffic_1h"),
+        (DAYS[2], at(18, TODAY), "tenants_1h"),
         (at(18, TODAY), NOW, FLOWS),
     ]
     assert chosen.outlived == 0
-    assert [piece.shown.split(" from ")[1] for piece in chosen.pieces] == [FLOWS, "traffic_1h"] * 2 + [FLOWS]
+    assert [piece.shown.split(" from ")[1] for piece in chosen.pieces] == [FLOWS, "tenants_1h"] * 2 + [FLOWS]
 
 
 @pytest.mark.parametrize(
     ("filter", "word", "table", "side"),
     [
-        ("any", "srctenant", TRAFFIC_1H, ""),
+        ("any", "srctenant", TENANTS_1H, ""),
+        ("direction ingress", "proto", TRAFFIC_1H, ""),
         ("in if 3", "exporter", TRAFFIC_1H, ""),
         ("src as 64500", "inif", AS_1H, "source"),
         ("out if 3", "dstas", AS_1H, "destination"),
@@ -99,17 +101,17 @@ def test_what_is_lacking_and_what_is_yet_to_come_is_read_from_flows(ask_days: As
     ],
 )
 def test_a_rollup_is_chosen_where_it_has_all_columns(filter: str, word: str, table: object, side: str) -> None:
-    found = candidate(parse(filter), (statistic(word),), at(0.5), at(9.5))
+    found = candidates(parse(filter), (statistic(word),), at(0.5), at(9.5))
     if table is None:
         assert isinstance(found, str)
     else:
-        assert found == Candidate(table, side, at(1), at(9))  # type: ignore[arg-type]
+        assert found[0] == Candidate(table, side, at(1), at(9))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
     ("since", "until", "step", "found"),
     [
-        (at(0), at(2), 3600, Candidate(TRAFFIC_1H, "", at(0), at(2))),
+        (at(0), at(2), 3600, Candidate(TENANTS_1H, "", at(0), at(2))),
         (at(0), at(2), 600, Candidate(TRAFFIC_1M, "", at(0), at(2))),
         (at(0), at(2), 30, "the steps are no whole minutes"),
         (at(0.1), at(2.9), 3600, "the time has few whole hours"),
@@ -118,7 +120,8 @@ def test_a_rollup_is_chosen_where_it_has_all_columns(filter: str, word: str, tab
 def test_a_rollup_has_whole_hours_and_no_longer_steps(
     since: datetime, until: datetime, step: int, found: Candidate | str
 ) -> None:
-    assert candidate(parse("any"), (), since, until, step) == found
+    chosen = candidates(parse("any"), (), since, until, step)
+    assert (chosen if isinstance(chosen, str) else chosen[0]) == found
 
 
 def test_a_day_of_which_flows_are_deleted_is_told() -> None:
@@ -136,7 +139,7 @@ def test_a_day_of_which_flows_are_deleted_is_told() -> None:
 
 def test_all_that_is_stored_is_one_piece_from_the_beginning() -> None:
     since = datetime(1970, 1, 1, tzinfo=UTC)
-    found = candidate(parse("any"), (), since, NOW)
+    found = candidates(parse("any"), (statistic("proto"),), since, NOW)[0]
     assert isinstance(found, Candidate)
     known = [Covered(date(2026, 1, 1), since, 5, 5), Covered(TODAY.date(), at(18, TODAY), 5, 5)]
     chosen = plan(found, known, since, NOW, NOW, FLOWS)
@@ -160,3 +163,17 @@ def test_the_hour_before_the_last_is_looked_at_only_where_rollups_lack_something
     asked.clear()
     assert [one.up_to for one in covered(found, NOW, ask(8))[1:]] == [at(18, TODAY), at(17, TODAY)]
     assert len(asked) == 2
+
+
+@pytest.mark.parametrize(("there", "table"), [(5, "tenants_1h"), (0, "traffic_1h")])
+def test_a_larger_rollup_answers_where_the_smallest_lacks_a_day(there: int, table: str) -> None:
+    """As behind an upgrade that brought the smallest."""
+    found = candidates(parse("any"), (statistic("tenant"),), DAYS[0], DAYS[2])
+    assert not isinstance(found, str)
+
+    def answer(sql: Sql) -> list[tuple[date, datetime, int, int]]:
+        counts = (there if "tenants_1h" in sql.text else 5, 5)
+        return [(day.date(), day, 5, count) for day, count in zip(DAYS[:2], counts, strict=True)]
+
+    chosen = planned_of(found, DAYS[0], DAYS[2], NOW, FLOWS, answer)
+    assert [piece.table for piece in chosen.pieces] == [table]

@@ -19,6 +19,7 @@ SYSTEMS = ("side", "src_as", "dst_as", "exporter", "in_if", "out_if", "in_if_for
 COLUMNS = {
     "traffic_1m": ("time_received", *TRAFFIC),
     "traffic_1h": ("time_received", *TRAFFIC),
+    "tenants_1h": ("time_received", "src_tenant", "dst_tenant", *SENT),
     "as_1m": ("time_received", *SYSTEMS),
     "as_1h": ("time_received", *SYSTEMS),
 }
