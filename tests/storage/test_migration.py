@@ -42,6 +42,7 @@ COMPUTED = {
     if (computed := [field.name for field in table.fields if field.alias])
 }
 CODECS = [f"flows.{name} is DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1))" for name in ("flow_start", "flow_end")]
+RECEIVED = "{}.time_received is DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1))"
 OLD = {1: schema_1, 2: schema_2, 3: schema_3}
 versions = pytest.mark.parametrize("version", OLD)
 
@@ -118,6 +119,7 @@ def test_schema_2_gets_columns_and_tables_and_nothing_else(node: Node) -> None:
         new = [column.name for column in FLOW_COLUMNS if column.name not in had]
         assert reasons == {
             *CODECS,
+            RECEIVED.format("flows"),
             f"flows has no column {', '.join([*new, *COMPUTED['flows']])}",
             f"flows explains otherwise {', '.join(column.name for column in FLOW_COLUMNS if column.name in had)}",
             *(f"there is no table {table.name}" for table in STORED_TABLES),
@@ -146,6 +148,7 @@ def test_schema_3_gets_the_tables_of_rollups_and_its_rows_stay_as_they_are(node:
             *(f"there is no table {table.name}" for table in ROLLUPS),
             *OF_HOLDS,
             *CODECS,
+            *map(RECEIVED.format, had),
             *(f"{name} lacks settings" for name in had),
             *(f"{name} has no column {', '.join(COMPUTED[name])}" for name in had),
             "flows says of itself 'flowkeep schema 3'",
