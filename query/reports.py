@@ -34,6 +34,9 @@ RATES = ("pps", "bps", "bpp")
 SUMS = ("flows", "packets", "bytes", "unknown_sampling", "first_seen", "last_seen")
 """Columns of the reports that add flows up, behind what they are added up by."""
 
+_NEWEST = "time_received DESC, flow_start DESC, exporter, src_addr, dst_addr, src_port, dst_port, proto, bytes"
+"""Many flows come at one instant: without more to sort by, another reading would list others of them."""
+
 _STATISTIC = re.compile(r"(.*?)(:p)?(?:/([a-z]*))?")
 
 
@@ -71,6 +74,8 @@ def flows_report(
 ) -> Sql:
     """Return the query for the newest `limit` flows, newest first; its columns are those `wanted`, volumes as exported.
 
+    Which flows of the last instant are among them does not change from one reading to the next.
+
     `source` is the table of flows, or the view of `query.held`.
     """
     for name in wanted:
@@ -79,7 +84,7 @@ def flows_report(
     clauses = (
         f"SELECT {', '.join(wanted)}",
         selected(filter, since, until, parameters, source),
-        f"ORDER BY time_received DESC LIMIT {limit_of(limit, parameters)}",
+        f"ORDER BY {_NEWEST} LIMIT {limit_of(limit, parameters)}",
     )
     return Sql(" ".join(clauses), parameters.values)
 

@@ -111,6 +111,17 @@ def test_flows_come_newest_first_with_every_column(ask: Ask, rows: list[Row]) ->
     assert dict(zip(names, found[0], strict=True))["dst_tenant"] == newest[0]["dst_tenant"]
 
 
+def test_flows_of_one_instant_come_in_an_order_of_their_own(ask: Ask, rows: list[Row]) -> None:
+    named = ("flow_start", "exporter", "src_addr", "dst_addr", "src_port", "dst_port", "proto", "bytes")
+    at_once = f"(SELECT * REPLACE (toDateTime64('{SINCE:%Y-%m-%d %H:%M:%S}', 3, 'UTC') AS time_received) FROM flows)"
+
+    def key(row: Row) -> tuple[object, ...]:
+        return (-row["flow_start"].timestamp(), *(row[name] for name in named[1:]))
+
+    found = ask(flows_report(parse(""), SINCE, UNTIL, 300, ("observation_domain",), at_once))
+    assert [number for (number,) in found] == [row["observation_domain"] for row in sorted(rows, key=key)[:300]]
+
+
 def test_the_time_range_includes_its_start_and_not_its_end(ask: Ask, rows: list[Row]) -> None:
     times = sorted(row["time_received"] for row in rows)
     first, second = times[100], times[200]
