@@ -79,7 +79,7 @@ def coverage(client: Client, spans: Sequence[tuple[datetime, datetime]], source:
         "SELECT exporter, groupArray(minute), groupArray(number), max(rate) FROM ("  # noqa: S608 - names of our own
         f"SELECT exporter, intDiv(toUnixTimestamp(time_received), 60) AS minute, {flows_of} AS number, "
         f"max(sampling_rate) AS rate FROM {table} WHERE {times} AND exporter != toIPv6('::') "
-        "GROUP BY exporter, minute) GROUP BY exporter"  # those without one are a translator's log
+        "GROUP BY exporter, minute) GROUP BY exporter ORDER BY exporter"  # those without one are a translator's log
     )
     found = {}
     for exporter, minutes, flows, rate in client.query(sql, parameters.values).rows:
