@@ -230,6 +230,8 @@ class Daemon:
             self._restart_receiver()
         if self._node and not self._node.running and self._watched_at > self._restart_at:
             self._restart_node(self._node)
+        if self._node:
+            self._node.merge_last()
         self._account()
         self._purges.look()
         if self._ready:

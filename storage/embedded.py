@@ -25,7 +25,7 @@ from settings.lock import hold
 from storage.client import Client, connect
 from storage.insert_tokens import forget_lost
 from storage.node_files import NodeFiles, State
-from storage.users import LOOPBACK, config_xml, users_xml
+from storage.users import LOOPBACK, MERGE_THREADS, config_xml, users_xml
 
 _READY_SECONDS = 30
 _STOP_SECONDS = 10
@@ -33,6 +33,7 @@ _FLUSH_SECONDS = 5
 _POLL_SECONDS = 0.02
 _LOCK_SECONDS = 2  # the node of a Flowkeep that was killed takes a moment to follow it
 _PORT_TRIES = 3
+_MERGING, _LAST = "MergeMutate\n", 19  # what ClickHouse calls its threads that merge, and the niceness they get
 _ADDRESS_IN_USE = "Address already in use"
 _ALLOCATOR = "dirty_decay_ms:500,background_thread:true"
 """For jemalloc, which is told so by JE_MALLOC_CONF: what a merge gave back goes to the kernel within half a second.
@@ -56,6 +57,7 @@ class Node:
         self._data_dir = data_dir
         self.files = NodeFiles.of(data_dir)
         self._lock: int | None = None
+        self._merging: set[int] = set()
         self._process: subprocess.Popen[bytes] | None = None
         self._ports = settings.http_port, settings.tcp_port
 
@@ -88,6 +90,20 @@ class Node:
         except BaseException:
             self._abandon()
             raise
+
+    def merge_last(self) -> None:
+        """Have the threads that merge give way: where cores are short, what comes in is stored first.
+
+        To be called now and then: a thread has its name from its first merge on. ClickHouse's own setting for this does
+        nothing without CAP_SYS_NICE.
+        """
+        if len(self._merging) >= MERGE_THREADS:
+            return
+        for thread in Path("/proc").glob(f"{self.pid}/task/[0-9]*"):
+            with contextlib.suppress(OSError):  # it has ended, or a filter of system calls does not allow it
+                if (thread / "comm").read_text() == _MERGING:
+                    os.setpriority(os.PRIO_PROCESS, int(thread.name), _LAST)
+                    self._merging.add(int(thread.name))
 
     def stop(self) -> None:
         """Have the logs written to our audit tables, end the node, and let others use the directory."""
@@ -185,6 +201,7 @@ class Node:
                 pass_fds=[self._lock] if self._lock is not None else [],
                 start_new_session=True,  # Ctrl-C at the terminal is for us; we stop the node when we are done with it
             )
+        self._merging.clear()
         files.set_state(State(self._process.pid, http_port, tcp_port))
 
     def _await_ready(self) -> bool:

@@ -27,6 +27,7 @@ _MERGES = {
     "min_columns_to_activate_adaptive_write_buffer": 1,
 }
 
+MERGE_THREADS = max(os.cpu_count() or 2, 2)  # more merges at once only wait for each other
 _QUERY_SECONDS = 60
 _FREE_FOR_A_THREAD = 64 * 2**20
 _QUERY_RESULT_ROWS = 2_000_000
@@ -164,7 +165,7 @@ def config_xml(http_port: int, tcp_port: int, memory_limit: int) -> str:
             "max_server_memory_usage": memory_limit,
             "mark_cache_size": memory_limit // 32,
             "uncompressed_cache_size": 0,
-            "background_pool_size": max(os.cpu_count() or 2, 2),  # more merges at once only wait for each other
+            "background_pool_size": MERGE_THREADS,
             "merge_tree": _elements(_MERGES),
             "index_mark_cache_size": memory_limit // 128,
             "primary_index_cache_size": memory_limit // 128,

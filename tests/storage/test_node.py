@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -213,3 +214,27 @@ def test_the_memory_limit_is_the_servers(tmp_path: Path) -> None:
     with Node(small, tmp_path) as node, node.connect("admin") as admin:
         limit = admin.query("SELECT value FROM system.server_settings WHERE name = 'max_server_memory_usage'").rows
         assert limit == [(str(700 * 2**20),)]
+
+
+def test_threads_that_merge_give_way_to_what_comes_in(tmp_path: Path) -> None:
+    with Node(EMBEDDED, tmp_path) as node, node.connect("admin") as admin:
+        node.merge_last()  # before there are any
+        admin.command("CREATE TABLE t (n UInt8) ENGINE = MergeTree ORDER BY n")
+        deadline = time.monotonic() + 20
+        merging: dict[str, int] = {}
+        while not merging and time.monotonic() < deadline:
+            admin.command("INSERT INTO t VALUES (1)")
+            node.merge_last()
+            merging = {name: nice for name, nice in niceness(node) if nice == 19}
+        assert merging == {"MergeMutate": 19}
+        assert 19 not in {nice for name, nice in niceness(node) if name != "MergeMutate"}
+
+
+def niceness(node: Node) -> list[tuple[str, int]]:
+    """Name and niceness of each of the node's threads."""
+    found = []
+    for thread in Path("/proc").glob(f"{node.pid}/task/*/stat"):
+        with contextlib.suppress(OSError):
+            head, _, rest = thread.read_text().rpartition(")")
+            found.append((head.partition("(")[2], int(rest.split()[16])))
+    return found
